@@ -1,0 +1,7 @@
+"""The app of interrupted jobs: facts, plans, prompts and choices."""
+
+from django.apps import AppConfig
+
+
+class RecoveryConfig(AppConfig):
+    name = "recovery"

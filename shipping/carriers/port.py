@@ -1,0 +1,166 @@
+"""What the engine asks of a carrier, and what a carrier may answer.
+
+An adapter holds no state about rows and imports no models. It never retries a purchase: each method sends its
+request once. Whatever a carrier's own errors are called, an adapter maps them onto the three kinds below.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+
+class Guarantee(Enum):
+    """What can honestly be promised about duplicates with this carrier."""
+
+    exactly_once = "exactly_once"  # a handle is charged at most once
+    adopt_or_ask = "adopt_or_ask"  # a purchase can be looked up, but a handle does not prevent a second one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A postal address. `state` is a two-letter code in the United States, `country` an ISO 3166-1 alpha-2 code."""
+
+    name: str
+    street1: str
+    city: str
+    state: str
+    zip: str
+    country: str
+    company: str = ""
+    street2: str = ""
+    phone: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """Sizes in inches, weight in ounces. Sizes are all given or all None (the carrier then decides by weight)."""
+
+    weight: float
+    length: float | None = None
+    width: float | None = None
+    height: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One label to buy. `reference` is ours (at most 35 characters) and is sent with the purchase.
+
+    `service` is the carrier's name of the wanted service; empty means the cheapest.
+    """
+
+    reference: str
+    sender: Address
+    recipient: Address
+    parcel: Parcel
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """The handle of a prepared purchase, and what the adapter wants back when it buys (a rate's id, say).
+
+    `details` holds plain strings and never leaves memory: after a crash `buy` is called without them.
+    """
+
+    handle: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """A label that was bought, as the carrier tells it. `cost_cents` is in hundredths of `currency`."""
+
+    purchase_id: str
+    reference: str
+    tracking_number: str
+    carrier: str
+    service: str
+    cost_cents: int
+    currency: str
+    label_url: str
+    bought_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelFile:
+    """The label's bytes as the carrier gave them, and their media type."""
+
+    content: bytes
+    content_type: str = "application/pdf"
+
+
+class VoidState(Enum):
+    """How a void stands: `submitted` counts as voided; a refused void leaves the label paid for."""
+
+    submitted = "submitted"
+    refunded = "refunded"
+    refused = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidAnswer:
+    state: VoidState
+    message: str = ""
+
+
+class CarrierError(Exception):
+    """A carrier did not do what was asked. `code` is the carrier's own, `message` a sentence for the person."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}" if code else message)
+        self.code = code
+        self.message = message
+
+
+class Rejected(CarrierError):
+    """Nothing was bought, and the same request would be refused again."""
+
+
+class Unavailable(CarrierError):
+    """Nothing was bought; try later, not before `retry_after` seconds where the carrier named them."""
+
+    def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
+
+
+class Unknown(CarrierError):
+    """The request may have reached the carrier: a label may or may not have been bought."""
+
+
+class Carrier(Protocol):
+    """The port. Every method may be called from any thread, and takes `timeout` in seconds for the whole call
+    as far as its library can keep it (the engine keeps its own total deadline beside it).
+    """
+
+    guarantee: Guarantee
+    # Only for adopt_or_ask: whether a row that the carrier does not know after the quiet period is sent again
+    # (True) or set aside for a person (False).
+    send_again_when_not_found: bool
+
+    def prepare(self, order: Order, *, timeout: float) -> Prepared:
+        """Make everything ready for one purchase, at no cost. May be repeated.
+
+        Raises Rejected or Unavailable, never Unknown: nothing is bought here.
+        """
+
+    def buy(self, order: Order, handle: str, details: Mapping[str, str], *, timeout: float) -> Purchase:
+        """Buy the label of a handle. Sent once; `details` are those of `prepare`, or empty.
+
+        Whatever was expired is made anew on the same handle. Raises Rejected, Unavailable or Unknown.
+        """
+
+    def lookup(self, handle: str, reference: str, *, timeout: float) -> Purchase | None:
+        """What the carrier knows of a handle: its purchase, or None for a definite "not bought".
+
+        Raises Unavailable or Unknown when it could not be found out; that is never "not bought".
+        """
+
+    def void(self, purchase_id: str, *, timeout: float) -> VoidAnswer:
+        """Ask for a label's refund. May be repeated. Raises Unavailable or Unknown."""
+
+    def fetch_label(self, purchase_id: str, label_url: str, *, timeout: float) -> LabelFile:
+        """The bytes of a bought label, never empty. Costs nothing. Raises Rejected, Unavailable or Unknown."""

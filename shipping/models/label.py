@@ -1,0 +1,78 @@
+"""A label that was paid for. Append-only: nothing deletes one, and a void is noted on it."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from shipping.models.job import Job
+from shipping.models.row import Row
+from shipping.states import VoidRequest
+
+
+class LabelQuerySet(models.QuerySet["Label"]):
+    def paid(self) -> Self:
+        """Labels that cost money: not voided."""
+        return self.filter(voided_at__isnull=True)
+
+    def void_owed(self) -> Self:
+        """Labels whose void was ordered and not answered yet."""
+        return self.exclude(void_requested=VoidRequest.none).filter(voided_at__isnull=True)
+
+    def file_missing(self) -> Self:
+        """Labels whose bytes we do not hold (a voided label's are not wanted any more)."""
+        return self.filter(file="", voided_at__isnull=True)
+
+
+class Label(models.Model):
+    """One purchase. Ids rise in the order of commit within a job, since inserts hold the job's lock.
+
+    `void_after` and `fetch_after` are times that decide: not to be asked for before then.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="labels")
+    row = models.ForeignKey(Row, on_delete=models.PROTECT, related_name="labels")
+    attempt = models.PositiveIntegerField()
+    account = models.CharField(max_length=50)
+    purchase_id = models.CharField(max_length=100)
+    tracking_number = models.CharField(max_length=100, db_index=True)
+    carrier = models.CharField(max_length=50)
+    service = models.CharField(max_length=100)
+    cost_cents = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    label_url = models.TextField(blank=True)
+    file = models.FileField(max_length=255, blank=True)
+    fetch_after = models.FloatField(default=0.0)
+    fetch_failures = models.PositiveIntegerField(default=0)
+    bought_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(auto_now_add=True)
+    adopted = models.BooleanField(default=False)
+    void_requested = models.CharField(max_length=5, choices=VoidRequest.choices, blank=True, default=VoidRequest.none)
+    void_after = models.FloatField(default=0.0)
+    void_failures = models.PositiveIntegerField(default=0)
+    void_answer = models.TextField(blank=True)
+    voided_at = models.DateTimeField(null=True, blank=True)
+
+    objects = LabelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "purchase_id"], name="label_purchase_once_per_account"),
+        ]
+        indexes = [
+            models.Index(fields=["job", "id"], name="label_by_job"),
+            models.Index(
+                fields=["job", "void_after"],
+                name="label_void_owed",
+                condition=~Q(void_requested=VoidRequest.none) & Q(voided_at__isnull=True),
+            ),
+            models.Index(
+                fields=["job", "fetch_after"],
+                name="label_file_missing",
+                condition=Q(file="", voided_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.tracking_number

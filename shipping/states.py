@@ -1,0 +1,157 @@
+"""The states of jobs and rows and every move between them. No models here.
+
+Each table is the whole state machine: what is not an edge is refused. The comment on an edge says when it
+happens.
+"""
+
+from collections.abc import Mapping
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class JobStatus(TextChoices):
+    pending = "pending", _("Not started")
+    running = "running", _("Running")
+    paused = "paused", _("Paused")
+    completed = "completed", _("Completed")
+    failed = "failed", _("Failed")
+    cancelled = "cancelled", _("Cancelled")
+
+
+class RowStatus(TextChoices):
+    pending = "pending", _("Waiting")
+    in_flight = "in_flight", _("Being bought")
+    completed = "completed", _("Bought")
+    failed = "failed", _("Failed")
+    needs_review = "needs_review", _("Needs review")
+    skipped = "skipped", _("Skipped")
+
+
+JOB_TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.pending: frozenset(
+        {
+            JobStatus.running,  # a person starts it
+            JobStatus.cancelled,  # a person cancels it before it started
+        }
+    ),
+    JobStatus.running: frozenset(
+        {
+            JobStatus.paused,  # a person pauses it
+            JobStatus.completed,  # its last open row is settled
+            JobStatus.failed,  # it can't be carried on at all
+            JobStatus.cancelled,  # a person cancels it, interrupted or not
+        }
+    ),
+    JobStatus.paused: frozenset(
+        {
+            JobStatus.running,  # a person resumes it
+            JobStatus.cancelled,  # a person cancels it
+        }
+    ),
+    JobStatus.completed: frozenset(),
+    JobStatus.failed: frozenset(),
+    JobStatus.cancelled: frozenset(),
+}
+
+ROW_TRANSITIONS: Mapping[RowStatus, frozenset[RowStatus]] = {
+    RowStatus.pending: frozenset(
+        {
+            RowStatus.in_flight,  # a run claims it
+            RowStatus.failed,  # the carrier rejects it when it is prepared
+            RowStatus.skipped,  # a person leaves it out
+            RowStatus.completed,  # a late "bought" arrives
+        }
+    ),
+    RowStatus.in_flight: frozenset(
+        {
+            RowStatus.completed,  # bought, or adopted
+            RowStatus.failed,  # rejected by the carrier
+            RowStatus.pending,  # nothing was bought: unavailable, unsent, or "not bought" after the quiet period
+            RowStatus.needs_review,  # the carrier could not say; a person decides
+        }
+    ),
+    RowStatus.completed: frozenset(
+        {
+            RowStatus.pending,  # a confirmed restart buys it again
+        }
+    ),
+    RowStatus.failed: frozenset(
+        {
+            RowStatus.pending,  # a person has it tried again
+            RowStatus.skipped,  # a person leaves it out
+            RowStatus.completed,  # a late "bought" arrives
+        }
+    ),
+    RowStatus.needs_review: frozenset(
+        {
+            RowStatus.pending,  # it was not bought: by the carrier's final word, or a person's
+            RowStatus.skipped,  # a person leaves it out
+            RowStatus.completed,  # it was bought: adopted, or recorded by a person
+        }
+    ),
+    RowStatus.skipped: frozenset(
+        {
+            RowStatus.completed,  # a late "bought" arrives
+        }
+    ),
+}
+
+# Rows in these states have been dealt with; the others are a job's remaining rows.
+PROCESSED_ROW_STATUSES = frozenset({RowStatus.completed, RowStatus.failed, RowStatus.skipped})
+
+# Jobs in these states can still be cancelled.
+OPEN_JOB_STATUSES = frozenset(status for status, targets in JOB_TRANSITIONS.items() if JobStatus.cancelled in targets)
+
+
+class RunEnd(TextChoices):
+    handed_over = "handed_over", _("Handed over")
+    no_work = "no_work", _("Nothing left to do")
+    halted = "halted", _("Halted by an error")
+    fenced = "fenced", _("Ended by a person's choice")
+    died = "died", _("Its process died")
+    never_started = "never_started", _("Never started")
+
+
+class Sweep(TextChoices):
+    """Work on all rows of a job that a choice ordered and the workers carry out in chunks."""
+
+    none = "", _("None")
+    restart = "restart", _("Restart")
+    retry = "retry", _("Retry failed rows")
+    void = "void", _("Void labels")
+
+
+class VoidRequest(TextChoices):
+    none = "", _("None")
+    only = "only", _("Void")
+    rebuy = "rebuy", _("Void, then buy again")
+
+
+class EventKind(TextChoices):
+    created = "created", _("Created")
+    started = "started", _("Started")
+    paused = "paused", _("Paused")
+    resumed = "resumed", _("Resumed")
+    restarted = "restarted", _("Restarted")
+    cancelled = "cancelled", _("Cancelled")
+    halted = "halted", _("Halted")
+    completed = "completed", _("Completed")
+    failed = "failed", _("Failed")
+    sweep_done = "sweep_done", _("All rows visited")
+    run_requeued = "run_requeued", _("Run queued again")
+    check_requested = "check_requested", _("Carrier to be asked again")
+    in_doubt = "in_doubt", _("In doubt")
+    adopted = "adopted", _("Label adopted")
+    late_label = "late_label", _("Label recorded late")
+    not_bought = "not_bought", _("Found not bought")
+    set_aside = "set_aside", _("Set aside for review")
+    second_charge = "second_charge", _("Charged a second time")
+    label_conflict = "label_conflict", _("Label belongs to another row")
+    unrecorded_answer = "unrecorded_answer", _("Answer could not be recorded")
+    resolved = "resolved", _("Resolved by hand")
+    skipped = "skipped", _("Skipped")
+    void_requested = "void_requested", _("Void requested")
+    voided = "voided", _("Voided")
+    void_refused = "void_refused", _("Void refused")
+    label_file_missing = "label_file_missing", _("Label file missing")

@@ -1,0 +1,6 @@
+"""Addresses of the pages about jobs."""
+
+from django.urls import URLPattern
+
+app_name = "shipping"
+urlpatterns: list[URLPattern] = []
