@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error, register
 
 
 @register()
-def check_lease(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     """A lease must outlast two requests and a wait for the database, else a healthy run would count as dead."""
     least = 2 * settings.REQUEST_TIMEOUT_SECONDS + settings.DATABASE_BUSY_SECONDS
     errors: list[CheckMessage] = []

@@ -52,9 +52,7 @@ def _boot_offset() -> float:
     offset = Boot.objects.filter(boot_id=this_boot).values_list("offset", flat=True).first()
     if offset is None:
         with transaction.atomic():
-            boot, _created = Boot.objects.get_or_create(
-                boot_id=this_boot, defaults={"offset": _newest_recorded_time()}
-            )
+            boot, _created = Boot.objects.get_or_create(boot_id=this_boot, defaults={"offset": _newest_recorded_time()})
             offset = boot.offset
     return offset
 
@@ -64,8 +62,6 @@ def _newest_recorded_time() -> float:
     from shipping.models.run import Run
     from shipping.models.worker import Worker
 
-    runs = Run.objects.aggregate(
-        issued=models.Max("issued"), queued=models.Max("queued"), beat=models.Max("beat")
-    )
+    runs = Run.objects.aggregate(issued=models.Max("issued"), queued=models.Max("queued"), beat=models.Max("beat"))
     workers = Worker.objects.aggregate(beat=models.Max("beat"))
     return max((time for time in (*runs.values(), *workers.values()) if time is not None), default=0.0)

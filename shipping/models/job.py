@@ -93,7 +93,8 @@ class Job(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(processed_rows__lte=models.F("total_rows")), name="job_processed_at_most_total"
+                condition=models.Q(processed_rows__lte=models.F("total_rows")),
+                name="job_processed_at_most_total",
             ),
             models.CheckConstraint(
                 condition=models.Q(processed_rows__gte=models.F("successful_rows") + models.F("failed_rows")),

@@ -74,14 +74,17 @@ class Row(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["job", "number"], name="row_number_once_per_job"),
             models.UniqueConstraint(
-                fields=["account", "handle"], condition=Q(handle__isnull=False), name="row_handle_once_per_account"
+                fields=["account", "handle"],
+                condition=Q(handle__isnull=False),
+                name="row_handle_once_per_account",
             ),
             models.CheckConstraint(
                 condition=~Q(status=RowStatus.in_flight) | Q(handle__isnull=False, due__isnull=False),
                 name="row_in_flight_has_handle_and_due",
             ),
             models.CheckConstraint(
-                condition=~Q(status=RowStatus.completed) | Q(label__isnull=False), name="row_completed_has_label"
+                condition=~Q(status=RowStatus.completed) | Q(label__isnull=False),
+                name="row_completed_has_label",
             ),
             models.CheckConstraint(
                 condition=~Q(status=RowStatus.pending) | Q(due__isnull=True), name="row_pending_owes_nothing"
@@ -92,6 +95,7 @@ class Row(models.Model):
             models.Index(fields=["job", "due"], name="row_owed", condition=Q(due__isnull=False)),
             models.Index(fields=["job", "number"], name="row_in_review", condition=Q(status=RowStatus.needs_review)),
             models.Index(fields=["job", "number"], name="row_failed", condition=Q(status=RowStatus.failed)),
+            models.Index(fields=["job", "number"], name="row_completed", condition=Q(status=RowStatus.completed)),
         ]
 
     def __str__(self) -> str:
@@ -120,7 +124,10 @@ class Row(models.Model):
                 email=order.get("to_email", ""),
             ),
             parcel=Parcel(
-                weight=float(order["weight"]), length=size("length"), width=size("width"), height=size("height")
+                weight=float(order["weight"]),
+                length=size("length"),
+                width=size("width"),
+                height=size("height"),
             ),
             service=order.get("service", ""),
         )

@@ -1,0 +1,211 @@
+"""Which runs live, which jobs are interrupted. Always derived, never stored: no crash can fail to record it."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import DateTimeField, Exists, F, Max, OuterRef, Q
+from django.db.models.functions import Coalesce
+
+from shipping.models import Job, Label, Row, Run, Worker
+from shipping.models.clock import book_now, boot_id
+from shipping.models.job import JobQuerySet
+from shipping.states import JobStatus, Sweep
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """A process that can be told from any other, on this machine and since this boot."""
+
+    host: str
+    pid: int
+    start_ticks: int
+
+
+def this_process() -> ProcessIdentity:
+    """The calling process."""
+    pid = os.getpid()
+    start_ticks = _start_ticks_and_state(pid)
+    return ProcessIdentity(host=_this_host(), pid=pid, start_ticks=start_ticks[0] if start_ticks else 0)
+
+
+@cache
+def _this_host() -> str:
+    """The boot and the PID namespace: only inside both does a process number mean the same process."""
+    return f"{boot_id()}/{os.readlink('/proc/self/ns/pid')}"
+
+
+def _start_ticks_and_state(pid: int) -> tuple[int, str] | None:
+    """When a process started (clock ticks since boot) and its state letter; None when there is no such process.
+
+    Fields 22 and 3 of /proc/<pid>/stat, see proc(5); the name in brackets before them may hold anything.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(fields[19]), fields[0]
+
+
+def is_gone(identity: ProcessIdentity) -> bool:
+    """Whether a process has certainly ended. "Can't tell" (another host, no rights) counts as alive."""
+    if identity.host != _this_host():
+        return False
+    try:
+        found = _start_ticks_and_state(identity.pid)
+    except (OSError, ValueError, IndexError):
+        return False
+    return found is None or found[0] != identity.start_ticks or found[1] == "Z"
+
+
+def _beats(beat: float | None, host: str, pid: int | None, start_ticks: int | None, now: float) -> bool:
+    if beat is None or beat < now - settings.LEASE_SECONDS:
+        return False
+    return not is_gone(ProcessIdentity(host=host, pid=pid or 0, start_ticks=start_ticks or 0))
+
+
+def is_live(run: Run, now: float) -> bool:
+    """Whether a run has started, has not ended, and beats. `now` is `book_now()`."""
+    started = run.started_at is not None and run.ended_at is None
+    return started and _beats(run.beat, run.host, run.pid, run.pid_start_ticks, now)
+
+
+def live_run_ids(job_id: int | None = None) -> list[int]:
+    """The ids of the live runs, of one job or of all. Open runs are few."""
+    runs = Run.objects.started()
+    if job_id is not None:
+        runs = runs.filter(job=job_id)
+    now = book_now()
+    return [run.pk for run in runs if is_live(run, now)]
+
+
+def may_start(run: Run, job: Job, siblings: Iterable[Run], now: float) -> bool:
+    """Whether an issued run may still start. `siblings` are the job's open runs.
+
+    A first-turn run may not once a started run of its epoch died: no task engine brings an interrupted job back
+    to life. The successor that a run handed over to always may.
+    """
+    if run.started_at is not None or run.ended_at is not None or run.epoch != job.epoch:
+        return False
+    if job.status != JobStatus.running or job.error_code:
+        return False
+    return run.turn > 1 or not any(
+        sibling.epoch == run.epoch and sibling.started_at is not None and not is_live(sibling, now)
+        for sibling in siblings
+    )
+
+
+def work_left() -> Q:
+    """A filter on jobs: something is left that a run could do (or an error that a choice has to clear)."""
+    rows = Row.objects.filter(job=OuterRef("pk"))
+    voids = Label.objects.void_owed().filter(job=OuterRef("pk"))
+    return (
+        ~Q(error_code="")
+        | ~Q(sweep=Sweep.none)
+        | Q(Exists(rows.pending()))
+        | Q(Exists(rows.workable().owed()))
+        | Q(Exists(voids))
+    )
+
+
+def _manned_job_ids() -> tuple[set[int], set[int]]:
+    """Jobs with a live run, and jobs with an issued run that may still start."""
+    now = book_now()
+    by_job: dict[int, list[Run]] = {}
+    for run in Run.objects.open().select_related("job"):
+        by_job.setdefault(run.job_id, []).append(run)
+    worked_on = {job_id for job_id, runs in by_job.items() if any(is_live(run, now) for run in runs)}
+    awaited = {job_id for job_id, runs in by_job.items() if any(may_start(run, run.job, runs, now) for run in runs)}
+    return worked_on, awaited
+
+
+def interrupted_jobs() -> JobQuerySet:
+    """Jobs that run on the books while nobody works on them and nobody is coming; the latest first.
+
+    Each carries `last_sign_at`: when a run of it was last heard of.
+    """
+    worked_on, awaited = _manned_job_ids()
+    return (
+        Job.objects.running()
+        .exclude(pk__in=worked_on | awaited)
+        .filter(work_left())
+        .annotate(
+            last_sign_at=Coalesce(
+                Max(Coalesce(F("runs__ended_at"), F("runs__beat_at"), F("runs__issued_at"))),
+                F("started_at"),
+                F("created_at"),
+                output_field=DateTimeField(),
+            )
+        )
+        .order_by("-last_sign_at", "-pk")
+    )
+
+
+class Condition(Enum):
+    """How a job stands for a person: its status, with "running" told apart."""
+
+    not_started = "not_started"
+    working = "working"
+    waiting_for_worker = "waiting_for_worker"
+    waiting_for_person = "waiting_for_person"
+    interrupted = "interrupted"
+    paused = "paused"
+    completed = "completed"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+_BY_STATUS = {
+    JobStatus.pending: Condition.not_started,
+    JobStatus.paused: Condition.paused,
+    JobStatus.completed: Condition.completed,
+    JobStatus.failed: Condition.failed,
+    JobStatus.cancelled: Condition.cancelled,
+}
+
+
+def conditions(jobs: Sequence[Job]) -> dict[int, Condition]:
+    """The condition of each job by its id, in a fixed number of queries."""
+    running = [job.pk for job in jobs if job.status == JobStatus.running]
+    found = {job.pk: _BY_STATUS[JobStatus(job.status)] for job in jobs if job.status != JobStatus.running}
+    if not running:
+        return found
+    worked_on, awaited = _manned_job_ids()
+    with_work = set(Job.objects.filter(pk__in=running).filter(work_left()).values_list("pk", flat=True))
+    in_review = set(Row.objects.filter(job__in=running).in_review().values_list("job", flat=True).distinct())
+    for pk in running:
+        if pk in worked_on:
+            found[pk] = Condition.working
+        elif pk in awaited:
+            found[pk] = Condition.waiting_for_worker
+        elif pk in with_work:
+            found[pk] = Condition.interrupted
+        elif pk in in_review:
+            found[pk] = Condition.waiting_for_person
+        else:
+            found[pk] = Condition.waiting_for_worker  # nothing is open: housekeeping completes it
+    return found
+
+
+def condition(job: Job) -> Condition:
+    """The condition of one job."""
+    return conditions([job])[job.pk]
+
+
+def is_interrupted(job: Job) -> bool:
+    """Whether a job is interrupted at this moment. Under the job's lock, the answer holds until the lock goes."""
+    return condition(job) == Condition.interrupted
+
+
+def worker_alive() -> bool:
+    """Whether any worker process, idle or busy, was heard of within a lease."""
+    now = book_now()
+    since = now - settings.LEASE_SECONDS
+    workers = Worker.objects.filter(beat__gte=since)
+    if any(_beats(each.beat, each.host, each.pid, each.pid_start_ticks, now) for each in workers):
+        return True
+    return bool(live_run_ids())

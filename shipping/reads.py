@@ -1,0 +1,104 @@
+"""What the pages, the terminal and the recovery read about jobs, each in a fixed number of quick queries."""
+
+from dataclasses import dataclass
+
+from django.db.models import F, QuerySet, Sum
+
+from shipping import liveness
+from shipping.models import Event, Job, Label, Row, Run
+from shipping.models.job import JobQuerySet
+from shipping.models.row import RowQuerySet
+from shipping.states import JobStatus, RowStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a choice was made from. Restart also looks at the labels up to `mark`, the newest one shown;
+    `labelled_cents` is what the labels of the completed rows up to it cost. `seen_event` is not compared:
+    it tells what happened since.
+    """
+
+    epoch: int
+    status: str
+    error_row_number: int | None
+    mark: int
+    labelled_rows: int
+    labelled_cents: int
+    seen_event: int
+
+
+class JobReads:
+    """The reading half of `shipping.services.JobService`."""
+
+    def list_jobs(self, status: JobStatus | str | None = None, limit: int = 50) -> list[Job]:
+        """The newest jobs, of one status or of all."""
+        jobs = Job.objects.all() if status is None else Job.objects.filter(status=JobStatus(status))
+        return list(jobs.order_by("-pk")[:limit])
+
+    def get_job(self, job_id: int) -> Job | None:
+        """The job, or None when there is none of that id."""
+        return Job.objects.filter(pk=job_id).first()
+
+    def get_rows(self, job_id: int, status: RowStatus | str | None = None) -> RowQuerySet:
+        """The job's rows by row number, lazily."""
+        rows = Row.objects.filter(job=job_id).order_by("number")
+        return rows if status is None else rows.filter(status=RowStatus(status))
+
+    def get_runs(self, job_id: int) -> QuerySet[Run]:
+        """The job's runs in the order they were issued."""
+        return Run.objects.filter(job=job_id).order_by("pk")
+
+    def get_events(self, job_id: int) -> QuerySet[Event]:
+        """The job's events, the newest first."""
+        return Event.objects.filter(job=job_id).select_related("actor", "row").order_by("-pk")
+
+    def interrupted_jobs(self) -> JobQuerySet:
+        """Jobs that nobody works on though they should be, the latest first; each with `last_sign_at`."""
+        return liveness.interrupted_jobs()
+
+    def condition(self, job: Job) -> liveness.Condition:
+        """How the job stands, with "running" told apart."""
+        return liveness.condition(job)
+
+    def rows_in_doubt(self, job_id: int) -> RowQuerySet:
+        """Rows of which nobody knows whether their label was bought, by row number."""
+        return self.get_rows(job_id).in_doubt(liveness.live_run_ids(job_id))
+
+    def last_label(self, job_id: int) -> Label | None:
+        """The label recorded last, with its row."""
+        return Label.objects.filter(job=job_id).select_related("row").order_by("-pk").first()
+
+    def highest_completed_row(self, job_id: int) -> Row | None:
+        """The completed row with the highest number, with its label."""
+        rows = self.get_rows(job_id, RowStatus.completed)
+        return rows.select_related("label").order_by("-number").first()
+
+    def worker_alive(self) -> bool:
+        """Whether any worker process was heard of within a lease."""
+        return liveness.worker_alive()
+
+    def facts(self, job: Job, mark: int | None = None) -> Facts:
+        """The facts that a choice is bound to, in a fixed number of quick queries.
+
+        With `mark`, the completed rows are counted up to that label: those bought later are taken off the
+        job's counters, which costs only as much as there are later ones.
+        """
+        newest = Label.objects.filter(job=job).order_by("-pk").values_list("pk", flat=True).first() or 0
+        mark = newest if mark is None else mark
+        later = Row.objects.filter(job=job, status=RowStatus.completed, label__gt=mark) if newest > mark else None
+        later_rows = later.count() if later is not None else 0
+        later_cents = _cost_of_labels(later) if later is not None else 0
+        return Facts(
+            epoch=job.epoch,
+            status=job.status,
+            error_row_number=job.error_row_number,
+            mark=mark,
+            labelled_rows=job.successful_rows - later_rows,
+            labelled_cents=job.cost_cents - later_cents,
+            seen_event=Event.objects.filter(job=job).order_by("-pk").values_list("pk", flat=True).first() or 0,
+        )
+
+
+def _cost_of_labels(rows: RowQuerySet) -> int:
+    """What the paid labels of these rows cost, in cents."""
+    return rows.filter(label__voided_at__isnull=True).aggregate(cost=Sum(F("label__cost_cents")))["cost"] or 0

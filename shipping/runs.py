@@ -1,0 +1,71 @@
+"""Issuing and ending runs, and writing events: what choices and the engine share. All under the job's lock."""
+
+import math
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from shipping.liveness import is_live
+from shipping.models import Event, Job, Row, Run
+from shipping.models.clock import book_now
+from shipping.states import EventKind, RunEnd
+
+
+def record(
+    job: Job,
+    kind: EventKind,
+    *,
+    row: Row | None = None,
+    run: Run | None = None,
+    actor: User | None = None,
+    **details: Any,
+) -> Event:
+    """Write down what happened. `details` must be plain JSON."""
+    return Event.objects.create(job=job, row=row, run=run, actor=actor, kind=kind, details=details)
+
+
+def issue_runs(job: Job) -> None:
+    """Issue as many runs as workers may work on the job at once, by its size."""
+    wanted = math.ceil(job.total_rows / settings.ROWS_PER_RUN)
+    for _turn in range(max(1, min(settings.RUNS_PER_JOB, wanted))):
+        issue_run(job)
+
+
+def issue_run(job: Job, *, turn: int = 1) -> Run:
+    """Issue one run and put its ticket in the task queue once the transaction has committed.
+
+    A ticket that is lost between the commit and the queue is queued again by housekeeping.
+    """
+    now = book_now()
+    run = Run.objects.create(job=job, epoch=job.epoch, turn=turn, issued=now, queued=now)
+    queue_after_commit(run)
+    return run
+
+
+def queue_after_commit(run: Run) -> None:
+    """Put a run's ticket in the task queue after the commit; a queue that is down does not undo the choice."""
+    transaction.on_commit(partial(_enqueue, run.pk), robust=True)
+
+
+def _enqueue(run_id: int) -> None:
+    # By name: the tasks stand above the services and import them.
+    import_string("shipping.tasks.ship").enqueue(run_id)
+
+
+def end_runs(job: Job) -> None:
+    """End all open runs of a job because of a choice, each with what was the matter with it."""
+    now = book_now()
+    for run in job.runs.open():
+        if run.started_at is None:
+            run.end_reason = RunEnd.never_started
+        elif is_live(run, now):
+            run.end_reason = RunEnd.fenced
+        else:
+            run.end_reason = RunEnd.died
+        run.ended_at = timezone.now()
+        run.save(update_fields=["ended_at", "end_reason"])

@@ -1,0 +1,402 @@
+"""The one door for people's commands on jobs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from shipping import liveness
+from shipping.carriers.registry import carrier_names
+from shipping.models import Job, Sender
+from shipping.models.clock import book_now
+from shipping.models.row import RowQuerySet
+from shipping.reads import Facts, JobReads
+from shipping.runs import end_runs, issue_runs, record
+from shipping.states import JOB_TRANSITIONS, EventKind, JobStatus, RowStatus, Sweep
+
+# No transaction touches more rows than this.
+CHUNK_ROWS = 1_000
+
+CHOICE_EVENTS = (
+    EventKind.started,
+    EventKind.paused,
+    EventKind.resumed,
+    EventKind.restarted,
+    EventKind.cancelled,
+    EventKind.resolved,
+)
+
+
+class Refused(ValueError):
+    """A command was not carried out; nothing was changed. The message is a sentence for the person."""
+
+
+class UnknownJob(Refused):
+    """There is no such job."""
+
+
+class IllegalTransition(Refused):
+    """The state machine has no such move."""
+
+
+class NotInterrupted(Refused):
+    """The job is not interrupted (any more)."""
+
+
+class FactsMoved(Refused):
+    """What the person was shown is no longer so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command did: the job as it is now, and what was in the air at that moment."""
+
+    job: Job
+    in_flight_rows: int
+
+
+class JobService(JobReads):
+    """Every method opens its own transaction under the job's lock; each command answers at once, and what takes
+    long is left to the workers as a sweep.
+    """
+
+    # --- Commands ----------------------------------------------------------------------------------------
+
+    def create_job(
+        self,
+        *,
+        name: str,
+        carrier: str,
+        sender: Sender,
+        created_by: User | None = None,
+        stop_on_error: bool = True,
+        file_name: str = "",
+        file_digest: str = "",
+        file_columns: list[str] | None = None,
+        import_complete: bool = True,
+    ) -> Job:
+        """A new job without rows. Raises Refused for a carrier that is not configured or an empty name."""
+        if carrier not in carrier_names():
+            raise Refused(f"No carrier named {carrier!r} is configured; there is {', '.join(carrier_names())}.")
+        if not name.strip():
+            raise Refused("A job needs a name.")
+        return Job.objects.create(
+            name=name.strip(),
+            carrier=carrier,
+            sender=sender,
+            created_by=created_by,
+            stop_on_error=stop_on_error,
+            file_name=file_name,
+            file_digest=file_digest,
+            file_columns=file_columns or [],
+            import_complete=import_complete,
+        )
+
+    @transaction.atomic
+    def update_status(
+        self, job_id: int, status: JobStatus | str, *, actor: User | None = None, reason: str = ""
+    ) -> Job:
+        """Move a job to another status and nothing more: no run is issued, so a job that is put to `running` like
+        this is interrupted. Raises UnknownJob, or IllegalTransition, which says what is possible.
+        """
+        job = self._lock(job_id)
+        self._move(job, JobStatus(status))
+        self._new_epoch(job)
+        kind = {
+            JobStatus.running: EventKind.started,
+            JobStatus.paused: EventKind.paused,
+            JobStatus.completed: EventKind.completed,
+            JobStatus.failed: EventKind.failed,
+            JobStatus.cancelled: EventKind.cancelled,
+        }[JobStatus(status)]
+        record(job, kind, actor=actor, reason=reason)
+        job.save()
+        return job
+
+    @transaction.atomic
+    def start(self, job_id: int, *, actor: User | None = None, reason: str = "") -> Job:
+        """Start a job, or carry on one that was paused. Raises Refused, IllegalTransition or UnknownJob."""
+        job = self._lock(job_id)
+        if not job.import_complete:
+            raise Refused(f"“{job.name}” is not wholly imported. Import the same file again to finish it.")
+        if not job.total_rows:
+            raise Refused(f"“{job.name}” has no rows.")
+        kind = EventKind.resumed if job.status == JobStatus.paused else EventKind.started
+        self._move(job, JobStatus.running)
+        self._clear_error(job)
+        self._new_epoch(job)
+        job.started_at = job.started_at or timezone.now()
+        job.save()
+        record(job, kind, actor=actor, reason=reason)
+        issue_runs(job)
+        return job
+
+    @transaction.atomic
+    def pause(self, job_id: int, *, actor: User | None = None, reason: str = "") -> Outcome:
+        """Stop claiming rows; what is in the air is still settled. `start` carries on."""
+        return self._stop(job_id, JobStatus.paused, EventKind.paused, actor=actor, reason=reason)
+
+    @transaction.atomic
+    def cancel(
+        self,
+        job_id: int,
+        *,
+        actor: User | None = None,
+        reason: str = "",
+        expected: Facts | None = None,
+        only_interrupted: bool = False,
+    ) -> Outcome:
+        """Stop for good: no further row is claimed. Purchases in the air may still complete and are recorded,
+        rows in doubt are still asked about. Raises UnknownJob, IllegalTransition, NotInterrupted, FactsMoved.
+        """
+        if only_interrupted:
+            self._require_interrupted(self._lock(job_id))
+        return self._stop(
+            job_id, JobStatus.cancelled, EventKind.cancelled, actor=actor, reason=reason, expected=expected
+        )
+
+    @transaction.atomic
+    def resume(
+        self,
+        job_id: int,
+        *,
+        actor: User | None = None,
+        reason: str = "",
+        expected: Facts | None = None,
+        retry_failed: bool = False,
+        skip_failed_row: bool = False,
+    ) -> Outcome:
+        """Carry an interrupted job on in file order. The row that halted it, and all that were rejected since,
+        are tried again; with `skip_failed_row` the halting row is left out instead. `retry_failed` tries all
+        failed rows again, in a sweep. Raises UnknownJob, NotInterrupted, FactsMoved, Refused.
+        """
+        job = self._lock(job_id)
+        self._require_interrupted(job)
+        self._compare(job, expected)
+        shown = self.facts(job)
+        skipped = self._skip_halting_row(job, actor) if skip_failed_row else None
+        if job.stop_on_error:
+            retried = self._retry_rows(job, job.rows.filter(status=RowStatus.failed, failed_epoch=job.epoch))
+        else:
+            retried = 0
+        if retry_failed:
+            job.sweep = job.sweep or Sweep.retry
+            job.sweep_next_row = 1
+        error = {"code": job.error_code, "message": job.error_message, "row": job.error_row_number}
+        self._clear_error(job)
+        self._new_epoch(job)
+        job.save()
+        record(
+            job,
+            EventKind.resumed,
+            actor=actor,
+            reason=reason,
+            shown=asdict(shown),
+            error=error,
+            retried_rows=retried,
+            skipped_row=skipped,
+            retry_failed=retry_failed,
+        )
+        issue_runs(job)
+        return Outcome(job=job, in_flight_rows=job.rows.owed().count())
+
+    @transaction.atomic
+    def restart(
+        self,
+        job_id: int,
+        *,
+        expected: Facts,
+        actor: User | None = None,
+        reason: str = "",
+        void_first: bool = False,
+    ) -> Outcome:
+        """Buy again exactly the labels that were shown: those of completed rows up to `expected.mark`. With
+        `void_first`, each is voided before. Failed rows are tried again; rows in doubt are asked about first.
+        Raises UnknownJob, NotInterrupted, FactsMoved.
+        """
+        job = self._lock(job_id)
+        self._require_interrupted(job)
+        self._compare(job, expected, with_labels=True)
+        self._clear_error(job)
+        self._new_epoch(job)
+        job.sweep = Sweep.restart
+        job.sweep_next_row = 1
+        job.sweep_mark = expected.mark
+        job.sweep_void = void_first
+        job.save()
+        record(
+            job,
+            EventKind.restarted,
+            actor=actor,
+            reason=reason,
+            shown=asdict(expected),
+            void_first=void_first,
+        )
+        issue_runs(job)
+        return Outcome(job=job, in_flight_rows=job.rows.owed().count())
+
+    @transaction.atomic
+    def void_labels(self, job_id: int, *, actor: User | None = None, reason: str = "", mark: int | None = None) -> Job:
+        """Have the labels of a cancelled, completed or failed job voided, up to the newest one shown (`mark`).
+
+        The rows stay as they are; the workers do it in a sweep. Raises UnknownJob, Refused.
+        """
+        job = self._lock(job_id)
+        if job.is_open:
+            raise Refused(f"“{job.name}” is {job.get_status_display().lower()}. Cancel it first.")
+        if job.sweep:
+            raise Refused(f"Labels of “{job.name}” are being voided already.")
+        facts = self.facts(job, mark)
+        job.sweep = Sweep.void
+        job.sweep_next_row = 1
+        job.sweep_mark = facts.mark
+        job.sweep_void = True
+        job.save()
+        record(job, EventKind.void_requested, actor=actor, reason=reason, shown=asdict(facts))
+        return job
+
+    @transaction.atomic
+    def check_again(self, job_id: int, *, actor: User | None = None) -> int:
+        """Queue the question about every row that owes an answer, in review or not; a worker asks the carrier.
+        Returns how many are to be asked about. Raises UnknownJob.
+        """
+        job = self._lock(job_id)
+        waiting = job.rows.owed().exclude(run__in=liveness.live_run_ids(job_id)).values_list("pk", flat=True)
+        asked = job.rows.filter(pk__in=list(waiting[:CHUNK_ROWS])).update(ask_after=book_now(), questions_failed=0)
+        if asked:
+            record(job, EventKind.check_requested, actor=actor, rows=asked)
+        return asked
+
+    # --- Parts -------------------------------------------------------------------------------------------
+
+    def _lock(self, job_id: int) -> Job:
+        try:
+            return Job.objects.lock(job_id)
+        except Job.DoesNotExist:
+            raise UnknownJob(f"There is no job {job_id}.") from None
+
+    def _move(self, job: Job, status: JobStatus) -> None:
+        allowed = JOB_TRANSITIONS[JobStatus(job.status)]
+        if status not in allowed:
+            possible = ", ".join(sorted(str(JobStatus(each).label).lower() for each in allowed)) or "nothing any more"
+            raise IllegalTransition(
+                f"“{job.name}” is {job.get_status_display().lower()} and can't become {status.label.lower()};"
+                f" possible: {possible}."
+            )
+        job.status = status
+        if job.is_over:
+            job.ended_at = timezone.now()
+
+    def _new_epoch(self, job: Job) -> None:
+        """Fence every older run: after this commit none of them claims a row."""
+        end_runs(job)
+        job.epoch += 1
+
+    def _clear_error(self, job: Job) -> None:
+        job.error_code = job.error_message = ""
+        job.error_row_number = None
+
+    def _stop(
+        self,
+        job_id: int,
+        status: JobStatus,
+        kind: EventKind,
+        *,
+        actor: User | None,
+        reason: str,
+        expected: Facts | None = None,
+    ) -> Outcome:
+        job = self._lock(job_id)
+        self._compare(job, expected)
+        shown = self.facts(job)
+        self._move(job, status)
+        self._new_epoch(job)
+        if job.is_over:
+            job.sweep = Sweep.none
+        job.save()
+        in_flight = job.rows.owed().count()
+        record(job, kind, actor=actor, reason=reason, shown=asdict(shown), in_flight_rows=in_flight)
+        return Outcome(job=job, in_flight_rows=in_flight)
+
+    def _require_interrupted(self, job: Job) -> None:
+        condition = liveness.condition(job)
+        if condition == liveness.Condition.interrupted:
+            return
+        why = {
+            liveness.Condition.working: "a worker is on it",
+            liveness.Condition.waiting_for_worker: "it waits for a worker to take it up",
+            liveness.Condition.waiting_for_person: "it only waits for rows in review to be decided",
+        }.get(condition, f"it is {job.get_status_display().lower()}")
+        raise NotInterrupted(f"“{job.name}” is not interrupted: {why}.{self._latest_choice(job)}")
+
+    def _compare(self, job: Job, expected: Facts | None, *, with_labels: bool = False) -> None:
+        """Refuse a choice whose facts have moved, saying who did what meanwhile."""
+        if expected is None:
+            return
+        facts = self.facts(job, expected.mark)
+        same = (facts.epoch, facts.status, facts.error_row_number) == (
+            expected.epoch,
+            expected.status,
+            expected.error_row_number,
+        )
+        if with_labels:
+            same = same and (facts.labelled_rows, facts.labelled_cents) == (
+                expected.labelled_rows,
+                expected.labelled_cents,
+            )
+        if not same:
+            raise FactsMoved(
+                f"“{job.name}” has changed since you were shown it."
+                f"{self._latest_choice(job, since_event=expected.seen_event)} Please look at it again."
+            )
+
+    def _latest_choice(self, job: Job, *, since_event: int = 0) -> str:
+        event = (
+            job.events.filter(kind__in=CHOICE_EVENTS, pk__gt=since_event)
+            .select_related("actor")
+            .order_by("-pk")
+            .first()
+        )
+        if event is None:
+            return ""
+        who = event.actor.get_username() if event.actor else "Somebody at a terminal"
+        at = timezone.localtime(event.at)
+        return f" {who} chose “{event.get_kind_display().lower()}” at {at:%H:%M:%S}."
+
+    def _skip_halting_row(self, job: Job, actor: User | None) -> int | None:
+        number = job.error_row_number or 0
+        row = job.rows.filter(number=number, status__in=[RowStatus.failed, RowStatus.pending]).first()
+        if row is None:
+            raise Refused("There is no failed row to skip.")
+        skipped = job.rows.filter(pk=row.pk, status=row.status).update(
+            status=RowStatus.skipped, run=None, failed_epoch=None
+        )
+        if row.status == RowStatus.failed:
+            job.failed_rows -= skipped
+        else:
+            job.processed_rows += skipped
+        record(job, EventKind.skipped, row=row, actor=actor, error=row.error_message or job.error_message)
+        return row.number
+
+    def _retry_rows(self, job: Job, rows: RowQuerySet) -> int:
+        """Set failed rows to be bought, at most CHUNK_ROWS: those rejected in one epoch of a job that halts at the
+        first are no more than its runs had in the air.
+        """
+        chosen = list(rows.order_by("number").values_list("pk", flat=True)[:CHUNK_ROWS])
+        retried = job.rows.filter(pk__in=chosen, status=RowStatus.failed).update(**RETRIED)
+        job.processed_rows -= retried
+        job.failed_rows -= retried
+        return retried
+
+
+# What a failed row becomes when it is to be tried again, on the same attempt and handle.
+RETRIED: Mapping[str, Any] = {
+    "status": RowStatus.pending,
+    "error_code": "",
+    "error_message": "",
+    "failed_epoch": None,
+    "run": None,
+}
