@@ -1,0 +1,59 @@
+# The one front door. `make help` lists what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Whatever is exported on this machine for a real installation has no say in lint and tests.
+CLEAN := env -u DEBUG -u HTTPS -u ALLOWED_HOSTS -u EASYPOST_API_KEY -u EASYPOST_API_BASE -u DEFAULT_CARRIER
+PRODUCTION := $(CLEAN) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=ships.example.com \
+	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint format
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(INSTALLED) ## Ship 200 sample orders, kill the worker half-way, serve what is left (PORT=8000 SANDBOX_PORT=8001)
+	@exec $(BIN)/python -m shipping.project.demo
+
+run: $(INSTALLED) ## Serve one's own data, kept under var/ (PORT=8000 SANDBOX_PORT=8001)
+	@exec $(BIN)/python -m shipping.project.run
+
+test: $(INSTALLED) ## Run all tests on SQLite (DB=postgres: on PostgreSQL; ARGS=... goes to pytest)
+ifeq ($(DB),postgres)
+	@if [ -n "$$DATABASE_URL" ]; then $(CLEAN) $(BIN)/pytest $(ARGS); \
+	else $(CLEAN) scripts/postgres $(BIN)/pytest $(ARGS); fi
+else ifneq ($(filter-out sqlite,$(DB)),)
+	@echo "DB=$(DB) is not known; there is sqlite (default) and postgres." >&2; exit 2
+else
+	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest $(ARGS)
+endif
+
+lint: $(INSTALLED) ## Check format, style, types, layers, settings and migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	find templates -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
+	@$(PRODUCTION) $(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@$(PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(INSTALLED) ## Format the code and the templates
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} +
+
+$(INSTALLED): requirements/base.txt requirements/dev.txt
+	@command -v $(PYTHON) >/dev/null \
+	|| { echo "$(PYTHON) was not found; name another with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "Python 3.11 or newer is needed, $$($(PYTHON) --version) was found; name another with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	|| { echo "$(PYTHON) has no venv; install it (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@echo "Installing the pinned requirements into $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/dev.txt
+	@touch $(INSTALLED)
