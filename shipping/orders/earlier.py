@@ -1,0 +1,52 @@
+"""What the books know of earlier imports of a file, by its SHA-256 digest."""
+
+from django.db import connection
+from django.utils import timezone
+
+from shipping.models import Job
+from shipping.states import EventKind, JobStatus
+
+
+def lock_digest(digest: str) -> None:
+    """Let imports of the same file begin one after the other, until the transaction ends; on SQLite the
+    transaction itself does that.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(digest[:15], 16)])
+
+
+def unfinished_import(digest: str, *, name: str, carrier: str, stop_on_error: bool, skip_bad: bool) -> Job | None:
+    """The job that an import of the same file with the same options began and did not finish."""
+    return Job.objects.filter(
+        file_digest=digest,
+        import_complete=False,
+        status=JobStatus.pending,
+        name=name,
+        carrier=carrier,
+        stop_on_error=stop_on_error,
+        events__kind=EventKind.created,
+        events__details__skip_bad=skip_bad,
+    ).first()
+
+
+def earlier_import(digest: str, *, unfinished_too: bool = False) -> str:
+    """A sentence about the newest job that was made from the same file; empty when there is none. One that was
+    cancelled before it was wholly imported could buy nothing and does not count.
+    """
+    jobs = Job.objects.filter(file_digest=digest)
+    complete = jobs.filter(import_complete=True).first()
+    if complete is not None:
+        return (
+            f"The same file was imported before, as job {complete.pk} “{complete.name}” on"
+            f" {timezone.localtime(complete.created_at):%Y-%m-%d at %H:%M}"
+            f" ({complete.get_status_display().lower()}, {complete.successful_rows:,} of {complete.total_rows:,}"
+            " bought)."
+        )
+    unfinished = jobs.filter(status=JobStatus.pending).first() if unfinished_too else None
+    if unfinished is not None:
+        return (
+            f"An import of the same file was cut short: job {unfinished.pk} “{unfinished.name}”. Import it again with"
+            " the same name, carrier and options to finish that job, or cancel it."
+        )
+    return ""
