@@ -130,7 +130,7 @@ def _import_orders(path: Path) -> int:
 
     write_sample_orders(path, ORDERS)
     output = StringIO()
-    call_command("import_orders", str(path), name=JOB_NAME, carrier="sandbox", start=True, stdout=output)
+    call_command("import_orders", str(path), name=JOB_NAME, carrier="sandbox", user="clerk", start=True, stdout=output)
     return int(output.getvalue().splitlines()[-1])
 
 

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -211,7 +212,7 @@ def prepare_database_and_static_files() -> None:
     from django.core.management import CommandError, call_command
 
     try:
-        call_command("check", verbosity=0)
+        call_command("check", stdout=StringIO())
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
     except CommandError as error:
