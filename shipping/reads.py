@@ -39,6 +39,13 @@ class JobReads:
         """The job, or None when there is none of that id."""
         return Job.objects.filter(pk=job_id).first()
 
+    def find_job(self, name: str) -> Job | None:
+        """The job of that code (in any case) or, failing that, of that id; None when there is none."""
+        job = Job.objects.filter(code=name.strip().upper()).first()
+        if job is None and name.strip().isdecimal():
+            job = self.get_job(int(name))
+        return job
+
     def get_rows(self, job_id: int, status: RowStatus | str | None = None) -> RowQuerySet:
         """The job's rows by row number, lazily."""
         rows = Row.objects.filter(job=job_id).order_by("number")
@@ -63,6 +70,10 @@ class JobReads:
     def rows_in_doubt(self, job_id: int) -> RowQuerySet:
         """Rows of which nobody knows whether their label was bought, by row number."""
         return self.get_rows(job_id).in_doubt(liveness.live_run_ids(job_id))
+
+    def labelled_rows(self, job_id: int, mark: int) -> RowQuerySet:
+        """Completed rows whose label is not newer than the label `mark`, with their labels, by row number."""
+        return self.get_rows(job_id, RowStatus.completed).filter(label__lte=mark).select_related("label")
 
     def last_label(self, job_id: int) -> Label | None:
         """The label recorded last, with its row."""

@@ -153,7 +153,7 @@ class JobService(JobReads):
         rows in doubt are still asked about. Raises UnknownJob, IllegalTransition, NotInterrupted, FactsMoved.
         """
         if only_interrupted:
-            self._require_interrupted(self._lock(job_id))
+            self.require_interrupted(self._lock(job_id))
         return self._stop(
             job_id, JobStatus.cancelled, EventKind.cancelled, actor=actor, reason=reason, expected=expected
         )
@@ -174,7 +174,7 @@ class JobService(JobReads):
         failed rows again, in a sweep. Raises UnknownJob, NotInterrupted, FactsMoved, Refused.
         """
         job = self._lock(job_id)
-        self._require_interrupted(job)
+        self.require_interrupted(job)
         self._compare(job, expected)
         shown = self.facts(job)
         skipped = self._skip_halting_row(job, actor) if skip_failed_row else None
@@ -218,7 +218,7 @@ class JobService(JobReads):
         Raises UnknownJob, NotInterrupted, FactsMoved.
         """
         job = self._lock(job_id)
-        self._require_interrupted(job)
+        self.require_interrupted(job)
         self._compare(job, expected, with_labels=True)
         self._clear_error(job)
         self._new_epoch(job)
@@ -270,6 +270,20 @@ class JobService(JobReads):
             record(job, EventKind.check_requested, actor=actor, rows=asked)
         return asked
 
+    def require_interrupted(self, job: Job) -> None:
+        """Raises NotInterrupted, which says how the job stands and who chose last. Under the job's lock, the answer
+        holds until the lock goes.
+        """
+        condition = liveness.condition(job)
+        if condition == liveness.Condition.interrupted:
+            return
+        why = {
+            liveness.Condition.working: "a worker is on it",
+            liveness.Condition.waiting_for_worker: "it waits for a worker to take it up",
+            liveness.Condition.waiting_for_person: "it only waits for rows in review to be decided",
+        }.get(condition, f"it is {job.get_status_display().lower()}")
+        raise NotInterrupted(f"“{job.name}” is not interrupted: {why}.{self._latest_choice(job)}")
+
     # --- Parts -------------------------------------------------------------------------------------------
 
     def _lock(self, job_id: int) -> Job:
@@ -320,17 +334,6 @@ class JobService(JobReads):
         in_flight = job.rows.owed().count()
         record(job, kind, actor=actor, reason=reason, shown=asdict(shown), in_flight_rows=in_flight)
         return Outcome(job=job, in_flight_rows=in_flight)
-
-    def _require_interrupted(self, job: Job) -> None:
-        condition = liveness.condition(job)
-        if condition == liveness.Condition.interrupted:
-            return
-        why = {
-            liveness.Condition.working: "a worker is on it",
-            liveness.Condition.waiting_for_worker: "it waits for a worker to take it up",
-            liveness.Condition.waiting_for_person: "it only waits for rows in review to be decided",
-        }.get(condition, f"it is {job.get_status_display().lower()}")
-        raise NotInterrupted(f"“{job.name}” is not interrupted: {why}.{self._latest_choice(job)}")
 
     def _compare(self, job: Job, expected: Facts | None, *, with_labels: bool = False) -> None:
         """Refuse a choice whose facts have moved, saying who did what meanwhile."""

@@ -1,6 +1,17 @@
 """Addresses of the pages about jobs."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from shipping.views import commands, jobs, labels
 
 app_name = "shipping"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", jobs.job_list, name="job_list"),
+    path("jobs/<int:job_id>/", jobs.job_detail, name="job"),
+    path("jobs/<int:job_id>/start/", commands.start, name="start"),
+    path("jobs/<int:job_id>/pause/", commands.pause, name="pause"),
+    path("jobs/<int:job_id>/check/", commands.check_again, name="check_again"),
+    path("jobs/<int:job_id>/cancel/", commands.cancel, name="cancel"),
+    path("jobs/<int:job_id>/void/", commands.void_labels, name="void"),
+    path("labels/<int:label_id>/", labels.label_file, name="label"),
+]

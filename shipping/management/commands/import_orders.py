@@ -55,11 +55,13 @@ class Command(BaseCommand):
             raise CommandError(f"{path.name}: {error}{hint}") from error
         except OSError as error:
             raise CommandError(f"{path} can't be read: {error.strerror or error}") from error
-        failure = self._start(job, user) if options["start"] else ""
-        self.stdout.write(f"{job.total_rows} orders of {path.name} are job “{job.name}”, whose id is:")
+        self.stdout.write(f"{job.total_rows:,} orders of {path.name} are job “{job.name}”, whose id is:")
         self.stdout.write(str(job.pk))
-        if failure:
-            raise CommandError(f"Job {job.pk} was imported but not started: {failure}")
+        if options["start"]:
+            try:
+                JobService().start(job.pk, actor=user)
+            except Refused as error:
+                raise CommandError(f"Job {job.pk} was imported but not started: {error}") from error
 
     def _user(self, username: str | None) -> User | None:
         if username is None:
@@ -94,10 +96,3 @@ class Command(BaseCommand):
             self.stderr.write(f"… and {report.error_count - len(report.errors):,} more errors.")
         if report.bad_rows:
             self.stderr.write(f"{report.error_count:,} errors in {report.bad_rows:,} of {report.rows:,} rows.")
-
-    def _start(self, job: Job, user: User | None) -> str:
-        try:
-            JobService().start(job.pk, actor=user)
-        except Refused as error:
-            return str(error)
-        return ""

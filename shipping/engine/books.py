@@ -1,0 +1,333 @@
+"""Every durable write of a run: starting, ticking, ending. One transaction each, under the job's lock.
+
+A tick beats, files what came back, claims what goes out, and keeps the counters; only what it returns after its
+commit may be sent.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from django.conf import settings
+from django.db import Error as AnyDatabaseError
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from shipping.carriers.port import CarrierError, Purchase, Rejected, VoidAnswer
+from shipping.engine.files import pick_files, settle_file
+from shipping.engine.letters import (
+    Claim,
+    FileOrder,
+    Inbox,
+    Letter,
+    Preparation,
+    Question,
+    Ready,
+    Reply,
+    StoredFile,
+    VoidLetter,
+)
+from shipping.engine.reconcile import pick_questions, settle_finding
+from shipping.engine.settle import halt, settle_purchase, settle_rejected_preparation
+from shipping.engine.sweep import sweep_chunk
+from shipping.engine.voids import pick_voids, settle_void
+from shipping.liveness import ProcessIdentity, is_live, may_start
+from shipping.models import Job, Label, Row, Run
+from shipping.models.clock import book_now, local_seconds
+from shipping.runs import issue_run, record
+from shipping.states import EventKind, JobStatus, RowStatus, RunEnd
+
+
+class CommitUnknown(Exception):
+    """The database was lost during COMMIT: nobody can tell whether the transaction took place."""
+
+
+class Standing(Enum):
+    """What a run may do after a tick."""
+
+    go_on = "go_on"  # claim rows
+    sweeping = "sweeping"  # tick again: a sweep goes before any claim
+    waiting = "waiting"  # nothing to claim for now, but others' rows, doubts or voids are open
+    halted = "halted"  # the job has an error: claim nothing more, then end
+    fenced = "fenced"  # a choice has ended this run: claim nothing more
+    finished = "finished"  # nothing is left but rows in review
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What a caller has room for: rows ready to be claimed, rows to reserve and prepare, errands to run."""
+
+    ready: list[Ready] = field(default_factory=list)
+    preparations: int = 0
+    errands: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a committed tick allows to be sent, how the run stands, and whether a sweep that it may do goes on."""
+
+    standing: Standing
+    letters: list[Letter] = field(default_factory=list)
+    sweeping: bool = False
+
+
+@transaction.atomic
+def start_run(run_id: int, process: ProcessIdentity) -> Run | None:
+    """Start an issued run. None when it may not: started before, fenced, or its job can't go on."""
+    run = Run.objects.filter(pk=run_id).first()
+    if run is None:
+        return None
+    job = Job.objects.lock(run.job_id)
+    run.refresh_from_db()
+    now = book_now()
+    if not may_start(run, job, job.runs.open(), now):
+        return None
+    run.job = job
+    run.started_at = run.beat_at = timezone.now()
+    run.beat = now
+    run.host, run.pid, run.pid_start_ticks = process.host, process.pid, process.start_ticks
+    run.save()
+    return run
+
+
+def tick(job_id: int, inbox: Inbox, wishes: Wishes, *, run_id: int | None = None) -> Outcome:
+    """One transaction: beat, settle what came back, sweep, claim what goes out. Without a run (housekeeping) nothing
+    is claimed and nothing beats.
+
+    Raises CommitUnknown, or a database error of which it is certain that nothing was written. In both cases nothing
+    may be sent.
+    """
+    before = local_seconds()
+    at_commit = False
+    try:
+        with transaction.atomic():
+            outcome = _tick(job_id, inbox, wishes, run_id, before)
+            at_commit = True
+    except AnyDatabaseError as error:
+        if at_commit:
+            raise CommitUnknown from error
+        raise
+    return outcome
+
+
+def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before: float) -> Outcome:
+    job = Job.objects.lock(job_id)
+    # Taken under the lock, so waiting for the lock has not made it old; `before` was, and so deadlines that are
+    # counted from `before` in this process end no later than `due` in the books.
+    now = book_now()
+    beating = run_id is not None and _beat(job, run_id, now)
+    _file(job, inbox, now)
+    may_sweep = beating and job.status == JobStatus.running and not job.error_code
+    sweeping = bool(job.sweep) and (may_sweep or job.is_over)
+    if sweeping:
+        sweep_chunk(job)
+    standing = _standing(job, run_id, beating)
+    letters: list[Letter] = []
+    if run_id is not None and standing is Standing.go_on:
+        letters += _claim(job, run_id, wishes.ready, now, before)
+        letters += _reserve(job, run_id, wishes.preparations, now)
+    letters += _errands(job, wishes.errands, now)
+    if complete_if_done(job):
+        standing = Standing.finished
+    elif standing is Standing.go_on and not job.rows.pending().exists():
+        standing = Standing.waiting if _work_left(job) else Standing.finished
+    job.save()
+    return Outcome(standing=standing, letters=letters, sweeping=sweeping)
+
+
+def _beat(job: Job, run_id: int, now: float) -> bool:
+    """Say that the run lives; false when a choice has ended it. A late beat revives a run that nobody ended."""
+    mine = Run.objects.filter(pk=run_id, epoch=job.epoch, ended_at__isnull=True)
+    return mine.update(beat=now, beat_at=timezone.now()) == 1
+
+
+def _standing(job: Job, run_id: int | None, beating: bool) -> Standing:
+    if run_id is None or not beating or job.status != JobStatus.running:
+        return Standing.fenced
+    if job.error_code:
+        return Standing.halted
+    return Standing.sweeping if job.sweep else Standing.go_on
+
+
+def _file(job: Job, inbox: Inbox, now: float) -> None:
+    """Settle everything that came back, purchases first."""
+    row_ids = {
+        reply.letter.row_id
+        for reply in (*inbox.purchases, *inbox.findings, *inbox.preparations)
+        if isinstance(reply.letter, Claim | Question | Preparation)
+    }
+    rows = Row.objects.in_bulk(list(row_ids))
+    label_ids = {
+        reply.letter.label_id
+        for reply in (*inbox.voids, *inbox.files)
+        if isinstance(reply.letter, VoidLetter | FileOrder)
+    }
+    labels_by_id = Label.objects.in_bulk(list(label_ids))
+    for reply in inbox.replies():
+        _file_reply(job, reply, rows, labels_by_id, now)
+
+
+def _file_reply(job: Job, reply: Reply, rows: dict[int, Row], labels_by_id: dict[int, Label], now: float) -> None:
+    match reply.letter, reply.outcome:
+        case Claim() as claim, Purchase() | CarrierError() as outcome:
+            settle_purchase(job, rows[claim.row_id], claim.attempt, claim.claim, outcome)
+        case Question() as question, Purchase() | CarrierError() | None as outcome:
+            settle_finding(job, rows[question.row_id], question, outcome, now)
+        case VoidLetter() as letter, VoidAnswer() | CarrierError() as outcome:
+            settle_void(job, labels_by_id[letter.label_id], outcome, now)
+        case FileOrder() as order, StoredFile() | CarrierError() as outcome:
+            name = outcome.name if isinstance(outcome, StoredFile) else None
+            settle_file(labels_by_id[order.label_id], name, now)
+        case Preparation() as preparation, CarrierError() as error:
+            _settle_preparation(job, rows[preparation.row_id], preparation, error)
+        case letter, outcome:
+            raise TypeError(f"{type(outcome).__name__} is no answer to a {type(letter).__name__}.")
+
+
+def _settle_preparation(job: Job, row: Row, preparation: Preparation, error: CarrierError) -> None:
+    """A preparation that was refused fails the row; one that did not work out lets it go. Nothing was bought."""
+    untouched = row.status == RowStatus.pending and row.attempt == preparation.attempt and not row.handle
+    if not untouched:
+        return
+    if isinstance(error, Rejected):
+        settle_rejected_preparation(job, row, error)
+    else:
+        Row.objects.filter(pk=row.pk, status=RowStatus.pending).update(run=None)
+
+
+def _claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: float) -> list[Letter]:
+    """Claim rows that this run has prepared. Only what is returned here may be bought."""
+    due = now + settings.REQUEST_TIMEOUT_SECONDS
+    claimed: dict[int, Ready] = {}
+    for each in _without_foreign_handles(job, ready):
+        mine = Row.objects.filter(
+            Q(handle__isnull=True) | Q(handle=each.prepared.handle),
+            pk=each.preparation.row_id,
+            status=RowStatus.pending,
+            attempt=each.preparation.attempt,
+            run=run_id,
+        )
+        if mine.update(
+            status=RowStatus.in_flight,
+            claims=F("claims") + 1,
+            handle=each.prepared.handle,
+            due=due,
+            claimed_at=timezone.now(),
+            ask_after=0.0,
+            questions_failed=0,
+            answer="",
+        ):
+            claimed[each.preparation.row_id] = each
+    _let_go(job, run_id, (each.preparation.row_id for each in ready if each.preparation.row_id not in claimed))
+    numbers = dict(Row.objects.filter(pk__in=list(claimed)).values_list("pk", "claims"))
+    return [
+        Claim(
+            job_id=job.pk,
+            carrier=job.carrier,
+            row_id=row_id,
+            number=each.preparation.number,
+            attempt=each.preparation.attempt,
+            claim=numbers[row_id],
+            handle=each.prepared.handle,
+            order=each.preparation.order,
+            details=each.prepared.details,
+            deadline=before + settings.REQUEST_TIMEOUT_SECONDS,
+        )
+        for row_id, each in claimed.items()
+    ]
+
+
+def _let_go(job: Job, run_id: int, row_ids: Iterable[int]) -> None:
+    """Free rows that this run had reserved and could not claim."""
+    pks = list(row_ids)
+    if pks:
+        job.rows.pending().filter(pk__in=pks, run=run_id).update(run=None)
+
+
+def _without_foreign_handles(job: Job, ready: Collection[Ready]) -> list[Ready]:
+    """Fail rows whose handle is pinned to another row already: a carrier that answers two preparations with one
+    handle must not tear the whole tick down, nor have one purchase stand for two rows.
+    """
+    by_handle: dict[str, Ready] = {}
+    foreign = [
+        each.preparation.row_id for each in ready if by_handle.setdefault(each.prepared.handle, each) is not each
+    ]
+    taken = Row.objects.filter(account=job.carrier, handle__in=list(by_handle)).values_list("handle", "pk")
+    for handle, row_id in taken:
+        if row_id != by_handle[handle or ""].preparation.row_id:
+            foreign.append(by_handle.pop(handle or "").preparation.row_id)
+    error = Rejected("handle_taken", "The carrier answered with a shipment that belongs to another row.")
+    for row in Row.objects.filter(pk__in=foreign, status=RowStatus.pending, handle__isnull=True):
+        settle_rejected_preparation(job, row, error)
+    return list(by_handle.values())
+
+
+def _reserve(job: Job, run_id: int, limit: int, now: float) -> list[Letter]:
+    """Keep the next pending rows in file order for this run, so that live siblings leave them alone. A dead run's
+    rows are free.
+    """
+    if limit <= 0:
+        return []
+    live = {run.pk for run in job.runs.started() if is_live(run, now)} | {run_id}
+    free = Q(run__isnull=True) | ~Q(run__in=live)
+    rows = list(job.rows.pending().filter(free).order_by("number")[:limit])
+    job.rows.pending().filter(pk__in=[row.pk for row in rows]).update(run=run_id)
+    return [
+        Preparation(
+            job_id=job.pk,
+            carrier=job.carrier,
+            row_id=row.pk,
+            number=row.number,
+            attempt=row.attempt,
+            order=row.carrier_order(job),
+            handle=row.handle or "",
+        )
+        for row in rows
+    ]
+
+
+def _errands(job: Job, limit: int, now: float) -> list[Letter]:
+    """What else the carrier is asked: doubts first, then voids, then label files."""
+    if limit <= 0:
+        return []
+    live = [run.pk for run in job.runs.started() if is_live(run, now)]
+    letters: list[Letter] = [*pick_questions(job, live, limit, now)]
+    letters += pick_voids(job, limit - len(letters), now)
+    letters += pick_files(job, limit - len(letters), now)
+    return letters
+
+
+def _work_left(job: Job) -> bool:
+    """Whether a run could still do something: others' rows, doubts, voids. Not for rows in review alone."""
+    return bool(job.sweep) or job.rows.workable().exists() or Label.objects.void_owed().filter(job=job).exists()
+
+
+def complete_if_done(job: Job) -> bool:
+    """Complete a running job in the transaction that settles its last open row (the caller saves `job`)."""
+    if job.status != JobStatus.running or job.error_code or job.sweep or job.remaining_rows:
+        return False
+    if job.rows.owed().exists() or Label.objects.void_owed().filter(job=job).exists():
+        return False
+    job.status = JobStatus.completed
+    job.ended_at = timezone.now()
+    record(job, EventKind.completed, successful=job.successful_rows, failed=job.failed_rows, skipped=job.skipped_rows)
+    return True
+
+
+@transaction.atomic
+def end_run(run_id: int, reason: RunEnd, error: CarrierError | None = None, row_number: int = 0) -> None:
+    """End a run in an orderly way: let its reserved rows go, and for a hand-over issue the successor. With `error`,
+    the job halts.
+    """
+    run = Run.objects.get(pk=run_id)
+    job = Job.objects.lock(run.job_id)
+    if error is not None and job.epoch == run.epoch:
+        halt(job, error, row_number)
+    job.rows.pending().filter(run=run_id).update(run=None)
+    ended = Run.objects.filter(pk=run_id, ended_at__isnull=True).update(ended_at=timezone.now(), end_reason=reason)
+    goes_on = job.status == JobStatus.running and not job.error_code and job.epoch == run.epoch
+    if ended and reason == RunEnd.handed_over and goes_on:
+        issue_run(job, turn=run.turn + 1)
+    complete_if_done(job)
+    job.save()

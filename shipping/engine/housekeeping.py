@@ -1,0 +1,98 @@
+"""Housekeeping: what has to be done for jobs that no run works on. One function, `Housekeeper.round`, run by idle
+workers, as a periodic task where the engine has them, and by `manage.py housekeeping`.
+"""
+
+import logging
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from shipping.engine import books, filing
+from shipping.engine.letters import Inbox
+from shipping.engine.wire import Wire
+from shipping.liveness import live_run_ids, may_start
+from shipping.models import Job, Label, Row, Run
+from shipping.models.clock import book_now, local_seconds
+from shipping.runs import queue_after_commit, record
+from shipping.states import OPEN_JOB_STATUSES, EventKind, Sweep
+
+logger = logging.getLogger("onceship.housekeeping")
+
+# One round stays short, so that an idle worker hears of new work.
+ROUND_SECONDS = 2.0
+JOBS_A_ROUND = 20
+
+
+class Housekeeper:
+    """Asks about doubts of jobs that are interrupted, paused, cancelled or over; sends voids; fetches label files;
+    carries out sweeps of jobs that are over; queues lost tickets again.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+
+    def round(self, patience: float = 0.0) -> bool:
+        """File what came back (waiting up to `patience` seconds for it), then send what is due. True while there is
+        or may soon be more to do: something was sent, or is still out.
+        """
+        replies = self.wire.collect(patience)
+        filing.file_late(self.wire, replies)
+        requeued = self._queue_lost_runs_again()
+        ends_at = local_seconds() + ROUND_SECONDS
+        busy = False
+        for job_id in self._jobs_with_errands():
+            busy = self._serve(job_id) or busy
+            if local_seconds() > ends_at:
+                break
+        return bool(replies) or bool(requeued) or busy or self.wire.errands.waiting > 0
+
+    def _serve(self, job_id: int) -> bool:
+        """Send what one job has to ask, as far as there is room; true when something was sent or swept."""
+        outcome = books.tick(job_id, Inbox(), books.Wishes(errands=self.wire.errands.free))
+        for letter in outcome.letters:
+            self.wire.send(letter)
+        return bool(outcome.letters) or outcome.sweeping
+
+    def _jobs_with_errands(self) -> list[int]:
+        """Jobs that no live run looks after and that have something due, those that wait longest first."""
+        now = book_now()
+        manned = Run.objects.filter(pk__in=live_run_ids()).values("job")
+        owed = Row.objects.owed().filter(ask_after__lte=now).exclude(job__in=manned)
+        voids = Label.objects.void_owed().filter(void_after__lte=now, row__due__isnull=True).exclude(job__in=manned)
+        files = Label.objects.file_missing().filter(fetch_after__lte=now).exclude(job__in=manned)
+        sweeps = Job.objects.exclude(sweep=Sweep.none).exclude(status__in=OPEN_JOB_STATUSES)
+        # Nothing is open in these, and nobody is there to say so.
+        done = Job.objects.running().filter(processed_rows=F("total_rows"), error_code="").exclude(pk__in=manned)
+        found: list[int] = []
+        for jobs in (
+            owed.values_list("job", flat=True),
+            voids.values_list("job", flat=True),
+            sweeps.values_list("pk", flat=True),
+            done.values_list("pk", flat=True),
+            files.values_list("job", flat=True),
+        ):
+            found += jobs.order_by().distinct()[:JOBS_A_ROUND]
+        return list(dict.fromkeys(found))[:JOBS_A_ROUND]
+
+    def _queue_lost_runs_again(self) -> int:
+        """Queue issued runs again that no task engine brought within a lease. `queued` is set under the job's lock,
+        so this happens at most once a lease.
+        """
+        before = book_now() - settings.LEASE_SECONDS
+        lost = Run.objects.issued().filter(queued__lt=before).values_list("pk", "job")[:JOBS_A_ROUND]
+        return sum(self._queue_again(run_id, job_id) for run_id, job_id in lost)
+
+    @transaction.atomic
+    def _queue_again(self, run_id: int, job_id: int) -> bool:
+        job = Job.objects.lock(job_id)
+        now = book_now()
+        siblings = list(job.runs.open())
+        run = next((each for each in siblings if each.pk == run_id), None)
+        if run is None or run.queued >= now - settings.LEASE_SECONDS or not may_start(run, job, siblings, now):
+            return False
+        run.queued = now
+        run.save(update_fields=["queued"])
+        record(job, EventKind.run_requeued, run=run)
+        queue_after_commit(run)
+        return True

@@ -1,0 +1,215 @@
+"""The loop of one run: one thread owns the database, the wire's threads own the network, a queue lies between."""
+
+import logging
+import threading
+
+from django.conf import settings
+
+from shipping.carriers.port import CarrierError, Prepared
+from shipping.engine import books, filing
+from shipping.engine.books import CommitUnknown, Outcome, Standing, Wishes
+from shipping.engine.letters import Claim, Inbox, Letter, Preparation, Ready, Reply
+from shipping.engine.trouble import Trouble
+from shipping.engine.wire import Wire
+from shipping.models import Run
+from shipping.models.clock import local_seconds
+from shipping.states import RunEnd
+
+logger = logging.getLogger("onceship.engine")
+
+IDLE_SECONDS = 0.5
+ERRANDS_EVERY_SECONDS = 1.0
+
+
+class InternalError(CarrierError):
+    """Something in the engine itself went wrong; the job halts and says so."""
+
+
+class RunLoop:
+    """Works a started run until it is handed over, fenced, halted, or nothing is left for it.
+
+    `stopping` is set by the process when it is told to end: what is in the air is settled, then the run hands over.
+    """
+
+    def __init__(self, run: Run, wire: Wire, stopping: threading.Event) -> None:
+        self.run_id = run.pk
+        self.job_id = run.job_id
+        self.wire = wire
+        self.stopping = stopping
+        self.inbox: list[Reply] = []
+        self.ready: list[Ready] = []
+        self.out: dict[int, Preparation | Claim] = {}
+        self.preparing = Trouble()
+        self.buying = Trouble()
+        self.halting: tuple[CarrierError, int] | None = None
+        self.lost_commit = False
+        self.standing = Standing.go_on
+        self.hand_over_at = local_seconds() + settings.RUN_SECONDS
+        self.beat_at = 0.0
+        self.errands_at = 0.0
+
+    def work(self) -> RunEnd:
+        """Run to the end; returns why it ended."""
+        try:
+            reason = None
+            while reason is None:
+                self._tick()
+                reason = self._reason_to_end()
+                if reason is None:
+                    self._collect()
+        except Exception as error:
+            logger.exception("Run %s of job %s failed.", self.run_id, self.job_id)
+            self.halting = (InternalError("internal_error", f"{type(error).__name__}: {error}"), 0)
+            reason = RunEnd.halted
+        self._end(reason)
+        return reason
+
+    # --- What comes back ---------------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        """Wait for replies, unless something can be done at once, and sort them."""
+        at_once = self.standing is Standing.sweeping or bool(self._claimable())
+        others: list[Reply] = []
+        for reply in self.wire.collect(0.0 if at_once else min(IDLE_SECONDS, settings.HEARTBEAT_SECONDS / 2)):
+            if reply.letter.job_id == self.job_id:
+                self._sort(reply)
+            else:
+                others.append(reply)
+        filing.file_late(self.wire, others)
+
+    def _sort(self, reply: Reply) -> None:
+        letter, outcome = reply.letter, reply.outcome
+        if isinstance(letter, Preparation | Claim):
+            self.out.pop(id(letter), None)
+            self._note(letter, outcome)
+        if isinstance(letter, Preparation) and isinstance(outcome, Prepared):
+            self.ready.append(Ready(preparation=letter, prepared=outcome))
+        else:
+            self.inbox.append(reply)
+
+    def _note(self, letter: Preparation | Claim, outcome: object) -> None:
+        trouble = self.buying if isinstance(letter, Claim) else self.preparing
+        trouble.note(outcome)
+        if trouble.too_long() and isinstance(outcome, CarrierError) and self.halting is None:
+            self.halting = (outcome, letter.number)
+
+    # --- What goes out -----------------------------------------------------------------------------------
+
+    @property
+    def _winding_down(self) -> bool:
+        """Claiming nothing more, whatever is left to do."""
+        late = local_seconds() >= self.hand_over_at
+        return late or self.stopping.is_set() or self.lost_commit or self.halting is not None
+
+    @property
+    def _width(self) -> int:
+        """How many requests may be out: a carrier in trouble is left alone for a while, then probed with one."""
+        if self._winding_down or self.preparing.waiting or self.buying.waiting:
+            return 0
+        return 1 if self.preparing.lasting or self.buying.lasting else settings.SHIP_CONCURRENCY
+
+    def _claimable(self) -> list[Ready]:
+        if self.standing not in (Standing.go_on, Standing.waiting):
+            return []
+        claims_out = sum(isinstance(letter, Claim) for letter in self.out.values())
+        return self.ready[: max(0, min(self._width - claims_out, self.wire.purchases.free))]
+
+    def _wishes(self) -> Wishes:
+        now = local_seconds()
+        claimable = self._claimable()
+        room = min(self._width - len(self.out), self.wire.purchases.free) - len(self.ready)
+        errands = 0
+        if now >= self.errands_at and not self._winding_down:
+            errands = self.wire.errands.free
+        return Wishes(ready=claimable, preparations=max(0, room), errands=errands)
+
+    def _tick(self) -> None:
+        """One transaction, when there is a reason for one; afterwards, and only then, send."""
+        wishes = self._wishes()
+        now = local_seconds()
+        idle = not (self.inbox or wishes.ready or wishes.errands or wishes.preparations)
+        if idle and self.standing is not Standing.sweeping and now < self.beat_at:
+            return
+        outcome = self._tick_durably(wishes)
+        if outcome is None:
+            return
+        bought = any(isinstance(reply.letter, Claim) for reply in self.inbox)
+        self.inbox.clear()
+        self.standing = outcome.standing
+        self.beat_at = now + settings.HEARTBEAT_SECONDS
+        if outcome.standing in (Standing.go_on, Standing.waiting, Standing.finished):
+            # Claimed now, or lost to somebody else: either way no longer waiting here.
+            considered = {id(each) for each in wishes.ready}
+            self.ready = [each for each in self.ready if id(each) not in considered]
+        for letter in outcome.letters:
+            self._send(letter)
+        ran_errand = any(not isinstance(letter, Preparation | Claim) for letter in outcome.letters)
+        if wishes.errands and not ran_errand:
+            self.errands_at = now + ERRANDS_EVERY_SECONDS
+        if bought:
+            self.errands_at = 0.0
+
+    def _tick_durably(self, wishes: Wishes) -> Outcome | None:
+        """The tick, or None when it has to be tried again. Answers stay in memory until they are in the books."""
+        inbox = Inbox()
+        for reply in self.inbox:
+            inbox.add(reply)
+        try:
+            return books.tick(self.job_id, inbox, wishes, run_id=self.run_id)
+        except CommitUnknown as error:
+            # The claims may have been committed, so none of them is ever sent by this run; the rows will be found
+            # in doubt once it has ended.
+            self.lost_commit = True
+            self.ready.clear()
+            filing.let_go_of_database(error)
+        except filing.TRY_AGAIN as error:
+            filing.let_go_of_database(error)
+        except Exception:
+            if not self.inbox:
+                raise
+            logger.exception("A tick of run %s failed; filing its answers one by one.", self.run_id)
+            self._file_singly()
+        return None
+
+    def _file_singly(self) -> None:
+        try:
+            filing.file_singly(self.job_id, self.inbox)
+        except filing.TRY_AGAIN as error:
+            filing.let_go_of_database(error)
+        else:
+            self.inbox.clear()
+
+    def _send(self, letter: Letter) -> None:
+        if isinstance(letter, Preparation) and letter.handle:
+            # The attempt's handle is pinned: there is nothing to prepare.
+            self.ready.append(Ready(preparation=letter, prepared=Prepared(handle=letter.handle)))
+            return
+        if isinstance(letter, Preparation | Claim):
+            self.out[id(letter)] = letter
+        self.wire.send(letter)
+
+    # --- The end -----------------------------------------------------------------------------------------
+
+    def _reason_to_end(self) -> RunEnd | None:
+        purchases_out = any(isinstance(letter, Claim) for letter in self.out.values())
+        if purchases_out or self.inbox:
+            return None
+        if self.standing is Standing.fenced:
+            return RunEnd.fenced
+        if self.standing is Standing.halted or self.halting is not None:
+            return RunEnd.halted
+        if self.standing is Standing.finished:
+            return RunEnd.no_work
+        return RunEnd.handed_over if self._winding_down else None
+
+    def _end(self, reason: RunEnd) -> None:
+        """Write the end down. When the database stays away for a whole lease, the run is left to be found dead."""
+        error, row_number = self.halting or (None, 0)
+        give_up_at = local_seconds() + settings.LEASE_SECONDS
+        while local_seconds() < give_up_at:
+            try:
+                books.end_run(self.run_id, reason, error, row_number)
+            except filing.TRY_AGAIN as failure:
+                filing.let_go_of_database(failure)
+            else:
+                return

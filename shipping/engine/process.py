@@ -1,0 +1,32 @@
+"""What one worker process has one of: its wire, its wish to stop, and the way a ticket becomes a run."""
+
+import threading
+
+from shipping.engine import books, filing
+from shipping.engine.loop import RunLoop
+from shipping.engine.wire import process_wire
+from shipping.liveness import this_process
+from shipping.models import Run
+
+# Set when this process is told to end (SIGTERM): its run settles what is in the air and hands over.
+stopping = threading.Event()
+
+
+def work(run_id: int) -> str:
+    """Work the run of a ticket in this process; returns how it ended, or that it did not start.
+
+    A ticket that was delivered twice, or late, starts nothing.
+    """
+    run = _start(run_id)
+    if run is None:
+        return "not started"
+    return RunLoop(run, process_wire(), stopping).work().value
+
+
+def _start(run_id: int) -> Run | None:
+    while not stopping.is_set():
+        try:
+            return books.start_run(run_id, this_process())
+        except filing.TRY_AGAIN as error:
+            filing.let_go_of_database(error)
+    return None

@@ -1,0 +1,171 @@
+"""Settling: writing down what the carrier answered, whatever the epoch or status of the job. Under the job's lock.
+
+An answer is only ever applied to the claim it belongs to (row and claim number); "bought" alone is recorded in any
+case. The functions change the counters of `job` in memory; the tick saves them.
+"""
+
+from typing import Any
+
+from django.utils import timezone
+
+from shipping.carriers.port import CarrierError, Purchase, Rejected, Unknown
+from shipping.models import Job, Label, Row
+from shipping.rows import buy_again, move_row
+from shipping.runs import record
+from shipping.states import EventKind, JobStatus, RowStatus
+
+# A row that was set aside is asked about again only when a person says so.
+NEVER = 1e18
+
+ANSWERED: dict[str, Any] = {"due": None, "run": None, "questions_failed": 0}
+
+
+def settle_purchase(job: Job, row: Row, attempt: int, claim: int, outcome: Purchase | CarrierError) -> None:
+    """Settle the answer to a purchase that was sent under a claim."""
+    own = owes(row, claim)
+    if isinstance(outcome, Purchase):
+        settle_bought(job, row, attempt, outcome, answers=own)
+    elif not own:
+        return
+    elif isinstance(outcome, Rejected):
+        _settle_rejected(job, row, outcome)
+    elif isinstance(outcome, Unknown):
+        _settle_unknown(job, row, outcome)
+    else:
+        settle_not_bought(job, row, outcome.message)
+
+
+def owes(row: Row, claim: int) -> bool:
+    """Whether the answer to this claim is what the row still owes."""
+    return row.due is not None and row.claims == claim
+
+
+def settle_bought(
+    job: Job, row: Row, attempt: int, purchase: Purchase, *, answers: bool, adopted: bool = False
+) -> Label:
+    """Record a purchase. `answers`: it also is the answer that the row owes, which is then owed no more."""
+    label = Label.objects.filter(account=row.account, purchase_id=purchase.purchase_id).first()
+    if label is None:
+        label = _record_label(job, row, attempt, purchase, answers=answers, adopted=adopted)
+    elif label.row_id != row.pk:
+        record(
+            job,
+            EventKind.label_conflict,
+            row=row,
+            purchase_id=purchase.purchase_id,
+            tracking_number=purchase.tracking_number,
+            recorded_for={"job": label.job_id, "row": label.row_id},
+        )
+        if answers:
+            set_aside(job, row, "label_conflict", "The carrier answered with a label that belongs to another row.")
+        return label
+    elif answers and row.status != RowStatus.completed:
+        # Known for this row, and yet the row is open: a label of an earlier attempt, which a restart replaced.
+        set_aside(job, row, "earlier_label", "The carrier answered with a label of an earlier attempt.")
+        return label
+    if answers and row.due is not None:
+        clear_owed(job, row)
+    return label
+
+
+def _record_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, answers: bool, adopted: bool) -> Label:
+    label = Label.objects.create(
+        job=job,
+        row=row,
+        attempt=attempt,
+        account=row.account,
+        purchase_id=purchase.purchase_id,
+        tracking_number=purchase.tracking_number,
+        carrier=purchase.carrier,
+        service=purchase.service,
+        cost_cents=purchase.cost_cents,
+        currency=purchase.currency,
+        label_url=purchase.label_url,
+        bought_at=purchase.bought_at or timezone.now(),
+        adopted=adopted,
+    )
+    told: dict[str, Any] = {
+        "tracking_number": label.tracking_number,
+        "cost_cents": label.cost_cents,
+        "purchase_id": label.purchase_id,
+    }
+    if row.status == RowStatus.completed:
+        job.replaced_cents += label.cost_cents
+        record(job, EventKind.second_charge, row=row, **told)
+        return label
+    late = row.status != RowStatus.in_flight
+    fields = {"label": label, "error_code": "", "error_message": "", "failed_epoch": None}
+    move_row(job, row, RowStatus.completed, **fields, **(ANSWERED if answers else {}))
+    job.cost_cents += label.cost_cents
+    job.currency = label.currency
+    if adopted:
+        record(job, EventKind.adopted, row=row, **told)
+    elif late:
+        record(job, EventKind.late_label, row=row, **told)
+    return label
+
+
+def clear_owed(job: Job, row: Row) -> None:
+    """The row's answer has come: nothing is owed any more, and a restart that waited for it goes ahead."""
+    Row.objects.filter(pk=row.pk).update(**ANSWERED)
+    row.due, row.run, row.questions_failed = None, None, 0
+    if row.rebuy and row.label is not None:
+        buy_again(job, row, row.label)
+
+
+def _settle_rejected(job: Job, row: Row, error: Rejected) -> None:
+    if row.status != RowStatus.in_flight:
+        settle_not_bought(job, row, error.message)
+        return
+    move_row(job, row, RowStatus.failed, **ANSWERED, **_failure(job, error))
+    halt_on_rejection(job, row, error)
+
+
+def settle_rejected_preparation(job: Job, row: Row, error: Rejected) -> None:
+    """The carrier refuses a pending row before anything was claimed."""
+    move_row(job, row, RowStatus.failed, run=None, **_failure(job, error))
+    halt_on_rejection(job, row, error)
+
+
+def _failure(job: Job, error: Rejected) -> dict[str, Any]:
+    return {"error_code": error.code[:100], "error_message": error.message, "failed_epoch": job.epoch}
+
+
+def halt_on_rejection(job: Job, row: Row, error: CarrierError) -> None:
+    """Halt a job that is to stop at the first rejected row."""
+    if job.stop_on_error:
+        halt(job, error, row.number)
+
+
+def halt(job: Job, error: CarrierError, row_number: int) -> None:
+    """Halt a running job: it stays running, its runs stop claiming, and a person decides."""
+    if job.status != JobStatus.running or job.error_code:
+        return
+    job.error_code = error.code[:100] or "error"
+    job.error_message = error.message
+    job.error_row_number = row_number or None
+    record(job, EventKind.halted, code=job.error_code, message=job.error_message, row_number=job.error_row_number)
+
+
+def settle_not_bought(job: Job, row: Row, message: str) -> None:
+    """The definite answer to the row's last claim is that nothing was bought: it is free to be claimed again."""
+    if row.status in (RowStatus.in_flight, RowStatus.needs_review):
+        cleared = {"error_code": "", "error_message": ""}
+        move_row(job, row, RowStatus.pending, **ANSWERED, **cleared, answer=message, answered_at=timezone.now())
+    else:
+        clear_owed(job, row)
+
+
+def _settle_unknown(job: Job, row: Row, error: CarrierError) -> None:
+    """Nobody waits any more, the answer is still owed: the row is in doubt and the carrier will be asked."""
+    Row.objects.filter(pk=row.pk).update(run=None, answer=error.message, answered_at=timezone.now(), ask_after=0.0)
+    record(job, EventKind.in_doubt, row=row, code=error.code, message=error.message)
+
+
+def set_aside(job: Job, row: Row, code: str, message: str) -> None:
+    """Leave a row to a person. It still owes its answer; only a person has it asked about again."""
+    if row.status == RowStatus.in_flight:
+        move_row(job, row, RowStatus.needs_review, run=None, error_code=code, error_message=message, ask_after=NEVER)
+    else:
+        Row.objects.filter(pk=row.pk).update(run=None, ask_after=NEVER)
+    record(job, EventKind.set_aside, row=row, code=code, message=message)

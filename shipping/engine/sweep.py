@@ -1,0 +1,71 @@
+"""Sweeps: visiting each row of a job once because a choice said so, a chunk a tick. Under the job's lock."""
+
+from typing import Any
+
+from django.db.models import F, QuerySet, Sum
+
+from shipping.models import Job, Label, Row
+from shipping.rows import count_move
+from shipping.runs import record
+from shipping.services import CHUNK_ROWS, RETRIED
+from shipping.states import EventKind, RowStatus, Sweep, VoidRequest
+
+
+def sweep_chunk(job: Job) -> None:
+    """Visit the next rows in file order. `job` is changed in memory (the tick saves it), the rows in the books."""
+    chunk = list(
+        job.rows.filter(number__gte=job.sweep_next_row).order_by("number").values_list("pk", "number")[:CHUNK_ROWS]
+    )
+    if not chunk:
+        record(job, EventKind.sweep_done, sweep=job.sweep)
+        job.sweep, job.sweep_mark, job.sweep_void, job.sweep_next_row = Sweep.none, None, False, 1
+        return
+    # A range of numbers: the rows of a chunk lie together in the index.
+    rows = job.rows.filter(number__gte=chunk[0][1], number__lte=chunk[-1][1])
+    if job.sweep == Sweep.void:
+        _request_voids(job, rows, VoidRequest.only)
+    else:
+        _retry_failed(job, rows)
+        if job.sweep == Sweep.restart:
+            _buy_again(job, rows)
+    job.sweep_next_row = chunk[-1][1] + 1
+
+
+def _retry_failed(job: Job, rows: QuerySet[Row]) -> None:
+    retried = rows.filter(status=RowStatus.failed).update(**RETRIED)
+    count_move(job, RowStatus.failed, RowStatus.pending, retried)
+
+
+def _buy_again(job: Job, rows: QuerySet[Row]) -> None:
+    """Completed rows whose label was shown: bought again now, or after the void, or after the answer they owe."""
+    shown = rows.filter(status=RowStatus.completed, label__lte=job.sweep_mark)
+    if job.sweep_void:
+        _request_voids(job, shown.filter(label__voided_at__isnull=True), VoidRequest.rebuy)
+        shown = shown.filter(label__voided_at__isnull=False)
+    shown.filter(due__isnull=False).update(rebuy=True)
+    again = shown.filter(due__isnull=True)
+    cost = again.filter(label__voided_at__isnull=True).aggregate(cost=Sum("label__cost_cents"))["cost"] or 0
+    fresh_attempt: dict[str, Any] = {
+        "status": RowStatus.pending,
+        "attempt": F("attempt") + 1,
+        "handle": None,
+        "label": None,
+        "run": None,
+        "rebuy": False,
+        "answer": "",
+    }
+    count = Row.objects.filter(pk__in=list(again.values_list("pk", flat=True))).update(**fresh_attempt)
+    job.cost_cents -= cost
+    job.replaced_cents += cost
+    count_move(job, RowStatus.completed, RowStatus.pending, count)
+
+
+def _request_voids(job: Job, rows: QuerySet[Row], request: VoidRequest) -> None:
+    """Have the labels shown voided: with `rebuy` each row's own label, with `only` all that were paid for."""
+    if request == VoidRequest.rebuy:
+        labels = Label.objects.filter(pk__in=list(rows.values_list("label", flat=True)))
+    else:
+        labels = Label.objects.filter(row__in=list(rows.values_list("pk", flat=True)))
+    labels.paid().filter(job=job, pk__lte=job.sweep_mark or 0).update(
+        void_requested=request, void_after=0.0, void_failures=0
+    )

@@ -1,0 +1,51 @@
+"""A carrier in trouble: when to try again, and when to stop trying."""
+
+import random
+
+from django.conf import settings
+
+from shipping.carriers.port import CarrierError, Rejected, Unavailable, Unknown
+from shipping.models.clock import local_seconds
+
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 30.0
+
+
+class Trouble:
+    """Failures in a row of one kind of request, with back-off and jitter. Times are `local_seconds()`."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.since = 0.0
+        self.wait_until = 0.0
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the carrier has failed since its last good answer: probe it with one request at a time."""
+        return self.failures > 0
+
+    @property
+    def waiting(self) -> bool:
+        return local_seconds() < self.wait_until
+
+    def note(self, outcome: object) -> None:
+        """Take an answer into account: trouble, or the end of it. Whatever is definite ends it."""
+        if isinstance(outcome, Unavailable | Unknown):
+            self._add(outcome)
+        elif isinstance(outcome, Rejected) or not isinstance(outcome, CarrierError):
+            self.failures = 0
+            self.wait_until = 0.0
+
+    def too_long(self) -> bool:
+        """Whether this has lasted for HALT_AFTER_SECONDS."""
+        return self.lasting and local_seconds() - self.since >= settings.HALT_AFTER_SECONDS
+
+    def _add(self, error: Unavailable | Unknown) -> None:
+        now = local_seconds()
+        if not self.failures:
+            self.since = now
+        self.failures += 1
+        wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(self.failures - 1, 10))
+        wait *= random.uniform(0.5, 1.0)  # noqa: S311 (jitter)
+        named = error.retry_after if isinstance(error, Unavailable) else None
+        self.wait_until = max(self.wait_until, now + max(wait, named or 0.0))

@@ -1,0 +1,80 @@
+"""Voids: asking the carrier to refund labels, and what becomes of their rows. Under the job's lock."""
+
+from django.conf import settings
+from django.utils import timezone
+
+from shipping.backoff import wait_after
+from shipping.carriers.port import CarrierError, VoidAnswer, VoidState
+from shipping.engine.letters import VoidLetter
+from shipping.models import Job, Label, Row
+from shipping.rows import buy_again
+from shipping.runs import record
+from shipping.states import EventKind, RowStatus, VoidRequest
+
+GIVE_UP_AFTER_FAILURES = 8
+
+
+def pick_voids(job: Job, limit: int, now: float) -> list[VoidLetter]:
+    """Choose voids that are owed, and keep others from sending them for as long as an answer may take.
+
+    A row that still owes an answer keeps its label until the answer is there.
+    """
+    if limit <= 0:
+        return []
+    owed = Label.objects.void_owed().filter(job=job, void_after__lte=now, row__due__isnull=True)
+    labels = list(owed.order_by("void_after", "pk")[:limit])
+    Label.objects.filter(pk__in=[label.pk for label in labels]).update(
+        void_after=now + 2 * settings.REQUEST_TIMEOUT_SECONDS
+    )
+    return [
+        VoidLetter(job_id=job.pk, carrier=job.carrier, label_id=label.pk, purchase_id=label.purchase_id)
+        for label in labels
+    ]
+
+
+def settle_void(job: Job, label: Label, outcome: VoidAnswer | CarrierError, now: float) -> None:
+    """Apply the answer to a void. "Submitted" counts as voided; a refused one leaves the row as it is, flagged."""
+    if label.voided_at is not None or label.void_requested == VoidRequest.none:
+        return
+    if isinstance(outcome, CarrierError):
+        _could_not_void(job, label, outcome, now)
+    elif outcome.state is VoidState.refused:
+        _refused(job, label, outcome.message)
+    else:
+        _voided(job, label, outcome)
+
+
+def _voided(job: Job, label: Label, answer: VoidAnswer) -> None:
+    row = Row.objects.get(pk=label.row_id)
+    is_current = row.status == RowStatus.completed and row.label_id == label.pk
+    if is_current:
+        job.cost_cents -= label.cost_cents
+    else:
+        job.replaced_cents -= label.cost_cents
+    label.voided_at = timezone.now()
+    label.void_answer = answer.message or answer.state.value
+    label.save(update_fields=["voided_at", "void_answer"])
+    record(job, EventKind.voided, row=row, tracking_number=label.tracking_number, cost_cents=label.cost_cents)
+    if is_current and label.void_requested == VoidRequest.rebuy:
+        if row.due is None:
+            buy_again(job, row, label)
+        else:
+            Row.objects.filter(pk=row.pk).update(rebuy=True)
+
+
+def _refused(job: Job, label: Label, message: str) -> None:
+    label.void_requested = VoidRequest.none
+    label.void_answer = message
+    label.save(update_fields=["void_requested", "void_answer"])
+    row = Row.objects.get(pk=label.row_id)
+    Row.objects.filter(pk=row.pk).update(error_code="void_refused", error_message=message)
+    record(job, EventKind.void_refused, row=row, tracking_number=label.tracking_number, message=message)
+
+
+def _could_not_void(job: Job, label: Label, error: CarrierError, now: float) -> None:
+    label.void_failures += 1
+    label.void_answer = error.message
+    label.void_after = now + wait_after(label.void_failures)
+    label.save(update_fields=["void_failures", "void_answer", "void_after"])
+    if label.void_failures >= GIVE_UP_AFTER_FAILURES:
+        _refused(job, label, f"The carrier did not answer {label.void_failures} times. {error.message}")

@@ -1,0 +1,178 @@
+"""The wire: bounded threads that talk to carriers. Nothing here touches the database.
+
+A lane keeps the total deadline of each letter itself, since a library's timeout is per read. A letter that is not
+answered by then is reported as unknown; its thread may still come back with a late answer, which is handed on too.
+"""
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.conf import settings
+
+from shipping import labels
+from shipping.carriers.port import Carrier, CarrierError, Unavailable, Unknown
+from shipping.carriers.registry import UnknownCarrier, get_carrier
+from shipping.engine.letters import (
+    Answer,
+    Claim,
+    FileOrder,
+    Letter,
+    Preparation,
+    Question,
+    Reply,
+    StoredFile,
+    Unsent,
+    VoidLetter,
+)
+from shipping.models.clock import local_seconds
+
+logger = logging.getLogger("onceship.wire")
+
+ERRAND_THREADS = 4
+# A letter with less of its time left than this part of the request timeout is not sent any more.
+LEAST_PART_OF_TIMEOUT = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A letter in a lane, and until when it must have been answered (`local_seconds()`)."""
+
+    letter: Letter
+    deadline: float
+
+
+class Lane:
+    """A bounded set of threads. A thread that is stuck past a deadline is replaced, up to as many again."""
+
+    def __init__(self, name: str, width: int, replies: "queue.SimpleQueue[Reply]") -> None:
+        self._name = name
+        self._width = width
+        self._replies = replies
+        self._letters: queue.SimpleQueue[Sent] = queue.SimpleQueue()
+        self._out: dict[int, Sent] = {}
+        self._overdue: set[int] = set()
+        self._threads = 0
+        self._lock = threading.Lock()
+
+    @property
+    def free(self) -> int:
+        """How many more letters may be sent now."""
+        with self._lock:
+            waiting = len(self._out) - len(self._overdue)
+            return max(0, min(self._width - waiting, 2 * self._width - len(self._out)))
+
+    @property
+    def waiting(self) -> int:
+        """How many letters are out and may still be answered in time."""
+        with self._lock:
+            return len(self._out) - len(self._overdue)
+
+    def send(self, letter: Letter, deadline: float) -> None:
+        sent = Sent(letter, deadline)
+        with self._lock:
+            self._out[id(sent)] = sent
+            if self._threads < min(len(self._out), 2 * self._width):
+                self._threads += 1
+                name = f"{self._name}-{self._threads}"
+                # A daemon: a carrier that never answers must not keep the process from ending.
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+        self._letters.put(sent)
+
+    def give_up_overdue(self) -> list[Reply]:
+        """Letters whose time is over, once each, as unknown. Their late answers still come."""
+        now = local_seconds()
+        with self._lock:
+            late = [key for key, sent in self._out.items() if sent.deadline <= now and key not in self._overdue]
+            self._overdue.update(late)
+            letters = [self._out[key].letter for key in late]
+        return [Reply(letter, Unknown("no_answer", "The carrier did not answer in time.")) for letter in letters]
+
+    def _work(self) -> None:
+        while True:
+            sent = self._letters.get()
+            outcome = deliver(sent)
+            with self._lock:
+                del self._out[id(sent)]
+                self._overdue.discard(id(sent))
+            self._replies.put(Reply(sent.letter, outcome))
+
+
+class Wire:
+    """A process's connection to the carriers. `purchases` is as wide as the settings say; errands have their own."""
+
+    def __init__(self, purchases: int, errands: int = ERRAND_THREADS) -> None:
+        self._replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
+        self.purchases = Lane("purchase", purchases, self._replies)
+        self.errands = Lane("errand", errands, self._replies)
+
+    def send(self, letter: Letter) -> None:
+        """Send a letter once. Purchases end at their claim's deadline, all else after the request timeout."""
+        if isinstance(letter, Claim):
+            self.purchases.send(letter, letter.deadline)
+        else:
+            lane = self.purchases if isinstance(letter, Preparation) else self.errands
+            lane.send(letter, local_seconds() + settings.REQUEST_TIMEOUT_SECONDS)
+
+    def put_back(self, replies: Iterable[Reply]) -> None:
+        """Return replies that could not be filed yet."""
+        for reply in replies:
+            self._replies.put(reply)
+
+    def collect(self, timeout: float) -> list[Reply]:
+        """Wait for a reply, up to `timeout` seconds, and return all that are there, with what is overdue."""
+        replies: list[Reply] = []
+        try:
+            replies.append(self._replies.get(timeout=max(0.0, timeout)) if timeout > 0 else self._replies.get_nowait())
+            while True:
+                replies.append(self._replies.get_nowait())
+        except queue.Empty:
+            pass
+        return replies + self.purchases.give_up_overdue() + self.errands.give_up_overdue()
+
+
+def deliver(sent: Sent) -> Answer:
+    """Carry one letter to its carrier and return the answer; every error becomes an answer too."""
+    letter = sent.letter
+    left = sent.deadline - local_seconds()
+    if left < settings.REQUEST_TIMEOUT_SECONDS * LEAST_PART_OF_TIMEOUT:
+        return Unsent("unsent", "There was too little time left to send the request.")
+    try:
+        return _deliver(get_carrier(letter.carrier), letter, left)
+    except CarrierError as error:
+        return error
+    except UnknownCarrier as error:
+        return Unavailable("unknown_carrier", str(error))
+    except Exception as error:
+        # The outermost loop of this thread: whatever went wrong, the request may have left.
+        logger.exception("A letter to %s failed.", letter.carrier)
+        return Unknown("unexpected", f"{type(error).__name__}: {error}")
+
+
+def _deliver(carrier: Carrier, letter: Letter, left: float) -> Answer:
+    match letter:
+        case Claim():
+            return carrier.buy(letter.order, letter.handle, letter.details, timeout=left)
+        case Preparation():
+            return carrier.prepare(letter.order, timeout=left)
+        case Question():
+            return carrier.lookup(letter.handle, letter.reference, timeout=left)
+        case VoidLetter():
+            return carrier.void(letter.purchase_id, timeout=left)
+        case FileOrder():
+            file = carrier.fetch_label(letter.purchase_id, letter.label_url, timeout=left)
+            return StoredFile(labels.store(letter.file_name, file))
+
+
+@lru_cache(maxsize=1)
+def _wire_of(_pid: int) -> Wire:
+    return Wire(settings.SHIP_CONCURRENCY)
+
+
+def process_wire() -> Wire:
+    """The wire of this process: it outlives single runs, so that late answers still find their way."""
+    return _wire_of(os.getpid())

@@ -1,0 +1,57 @@
+"""The files of labels: where they are kept, which are missing, and opening one."""
+
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from shipping.carriers.port import LabelFile
+from shipping.models import Job, Label
+from shipping.runs import record
+from shipping.states import EventKind
+
+SUFFIXES = {"application/pdf": ".pdf", "image/png": ".png", "application/zpl": ".zpl", "text/plain": ".txt"}
+
+
+def file_name(job: Job, label: Label, row_number: int) -> str:
+    """Where a label's file goes, without its suffix. The same label always gets the same name."""
+    purchase = "".join(letter if letter.isalnum() else "-" for letter in label.purchase_id)
+    return f"labels/{job.code}/{job.reference(row_number, label.attempt)}-{purchase}"
+
+
+def store(name: str, file: LabelFile) -> str:
+    """Keep a label's bytes in Django's storage; returns the name they are kept under. Raises OSError."""
+    suffix = SUFFIXES.get(file.content_type.partition(";")[0].strip().lower(), ".bin")
+    return default_storage.save(name + suffix, ContentFile(file.content))
+
+
+def open_label(label: Label) -> File[bytes] | None:
+    """The label's file, open for reading; None when it isn't there. A file that the books have but the storage has
+    lost is noted, and fetched again by a worker.
+    """
+    if not label.file:
+        return None
+    try:
+        if label.file.size > 0:
+            return label.file.open("rb")
+    except OSError:
+        pass
+    note_missing_file(label)
+    return None
+
+
+def note_missing_file(label: Label) -> None:
+    """Have a label's file fetched again."""
+    with transaction.atomic():
+        job = Job.objects.lock(label.job_id)
+        if Label.objects.filter(pk=label.pk, file=label.file.name).update(file="", fetch_after=0.0, fetch_failures=0):
+            record(job, EventKind.label_file_missing, row=label.row, tracking_number=label.tracking_number)
+
+
+def note_lost_files() -> int:
+    """Look for every label's file in the storage; those that are gone are fetched again. Returns how many."""
+    lost = 0
+    for label in Label.objects.filter(voided_at__isnull=True).exclude(file="").select_related("row").iterator():
+        if not default_storage.exists(str(label.file)):
+            note_missing_file(label)
+            lost += 1
+    return lost

@@ -1,0 +1,46 @@
+"""Moving one row from state to state with the job's counters. Under the job's lock."""
+
+from typing import Any
+
+from shipping.models import Job, Label, Row
+from shipping.states import PROCESSED_ROW_STATUSES, ROW_TRANSITIONS, RowStatus
+
+
+class IllegalRowMove(ValueError):
+    """The row's state machine has no such move."""
+
+
+def move_row(job: Job, row: Row, status: RowStatus, **fields: Any) -> None:
+    """Move a row, whose values were read under the job's lock, and change the counters of `job` in memory (the
+    caller saves it). Raises IllegalRowMove, also when the row in the database is not what was read.
+    """
+    before = RowStatus(row.status)
+    if status not in ROW_TRANSITIONS[before]:
+        raise IllegalRowMove(f"Row {row.number} can't go from {before} to {status}.")
+    values = {"status": status, **fields}
+    guard = Row.objects.filter(pk=row.pk, status=before, claims=row.claims, attempt=row.attempt)
+    if guard.update(**values) != 1:
+        raise IllegalRowMove(f"Row {row.number} is not {before} any more.")
+    for name, value in values.items():
+        setattr(row, name, value)
+    count_move(job, before, status)
+
+
+def count_move(job: Job, before: RowStatus, after: RowStatus, rows: int = 1) -> None:
+    """Change a job's counters in memory for rows that went from one state to another."""
+    job.processed_rows += rows * ((after in PROCESSED_ROW_STATUSES) - (before in PROCESSED_ROW_STATUSES))
+    job.successful_rows += rows * ((after == RowStatus.completed) - (before == RowStatus.completed))
+    job.failed_rows += rows * ((after == RowStatus.failed) - (before == RowStatus.failed))
+
+
+def buy_again(job: Job, row: Row, label: Label) -> None:
+    """Set a completed row to be bought once more: a new attempt, with a handle of its own.
+
+    `label` is the row's label; where it was not voided, its cost becomes that of a replaced label.
+    """
+    if label.voided_at is None:
+        job.cost_cents -= label.cost_cents
+        job.replaced_cents += label.cost_cents
+    move_row(
+        job, row, RowStatus.pending, attempt=row.attempt + 1, handle=None, label=None, rebuy=False, run=None, answer=""
+    )
