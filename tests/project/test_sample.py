@@ -3,6 +3,9 @@
 import csv
 from pathlib import Path
 
+import pytest
+
+from shipping.orders.importer import check_file
 from shipping.project.sample import COLUMNS, sample_orders, write_sample_orders
 
 
@@ -27,3 +30,14 @@ def test_the_file_holds_every_column_and_row(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
     assert rows == list(sample_orders(200))
+
+
+@pytest.mark.django_db
+def test_the_importer_finds_nothing_wrong_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    write_sample_orders(path, 200)
+    with path.open("rb") as file:
+        report = check_file(file, file_name=path.name)
+    assert report.ok, report.errors
+    assert report.good_rows == 200
+    assert report.notices == ()
