@@ -28,7 +28,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent back. `drip` sends one byte each so many seconds; `claims` is a false Content-Length."""
+    """What is sent back. `drip` sends one byte each so many seconds; `claims` is a false Content-Length.
+
+    `wait` is in seconds before anything is sent.
+    """
 
     body: bytes
     status: int = 200
@@ -36,6 +39,7 @@ class Reply:
     drip: float = 0.0
     claims: int | None = None
     then_close: bool = False
+    wait: float = 0.0
     raw_head: bytes = b""
 
     def head(self) -> bytes:
@@ -157,6 +161,8 @@ class ScriptedCarrier:
             return False
         if isinstance(act, Hang):
             self._stop.wait(30)
+            return False
+        if self._stop.wait(act.wait):
             return False
         try:
             connection.sendall(act.head())

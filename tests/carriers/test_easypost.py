@@ -132,7 +132,7 @@ class TestPrepare:
         assert carrier.count("POST /shipments") == 1
 
 
-ACCOUNT = [(401, "does not accept the API key"), (403, "does not accept the API key"), (402, "can not pay|cannot pay")]
+ACCOUNT = [(401, "does not accept the API key"), (403, "does not accept the API key"), (402, "cannot pay")]
 
 
 @pytest.mark.parametrize(("status", "says"), ACCOUNT)
@@ -173,24 +173,24 @@ def test_too_many_requests_is_unavailable_for_as_long_as_the_carrier_says(carrie
 
 
 @pytest.mark.parametrize(
-    ("header", "least", "most"),
-    [
-        (format_datetime(datetime.now(tz=UTC) + timedelta(seconds=600), usegmt=True), 500, 600),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
-        ("999999999", 3600, 3600),
-        ("soon", None, None),
-        ("-5", None, None),
-    ],
-    ids=["a date", "a date gone by", "for ever", "a word", "negative"],
+    ("header", "seconds"),
+    [("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("999999999", 3600), ("0", 0), ("soon", None), ("-5", None)],
+    ids=["a date gone by", "for ever", "at once", "a word", "negative"],
 )
-def test_it_reads_retry_after_in_all_its_forms(
-    carrier: ScriptedCarrier, header: str, least: float | None, most: float | None
-) -> None:
+def test_it_reads_retry_after_whatever_it_holds(carrier: ScriptedCarrier, header: str, seconds: float | None) -> None:
     carrier.on("POST /shipments", refusal(429, "RATE_LIMITED", "No.", [], f"Retry-After: {header}"))
     with pytest.raises(Unavailable) as caught:
         adapter(carrier).prepare(order(), timeout=5)
-    seconds = caught.value.retry_after
-    assert seconds is None if least is None or most is None else seconds is not None and least <= seconds <= most
+    assert caught.value.retry_after == seconds
+
+
+def test_it_reads_a_retry_after_that_is_a_date(carrier: ScriptedCarrier) -> None:
+    date = format_datetime(datetime.now(tz=UTC) + timedelta(seconds=600), usegmt=True)
+    carrier.on("POST /shipments", refusal(429, "RATE_LIMITED", "No.", [], f"Retry-After: {date}"))
+    with pytest.raises(Unavailable) as caught:
+        adapter(carrier).prepare(order(), timeout=5)
+    assert caught.value.retry_after is not None
+    assert 500 < caught.value.retry_after <= 600
 
 
 class TestBuy:
@@ -342,11 +342,10 @@ class TestBuyAgainAfterACrash:
         assert carrier.count("POST /buy") == 0
 
     def test_with_too_little_time_left_the_purchase_is_not_sent(self, carrier: ScriptedCarrier) -> None:
-        whole = answer(created())
-        carrier.on("GET /" + HANDLE, Reply(whole.body, drip=0.5 / len(whole.body)))
+        carrier.on("GET /" + HANDLE, Reply(answer(created()).body, wait=1.7))
         carrier.on("POST /buy", answer(bought()))
         with pytest.raises(Unavailable) as caught:
-            adapter(carrier).buy(order(), HANDLE, {}, timeout=0.6)
+            adapter(carrier).buy(order(), HANDLE, {}, timeout=2)
         assert caught.value.code == "NO_TIME_LEFT"
         assert carrier.count("POST /buy") == 0
 

@@ -3,6 +3,7 @@
 import threading
 import time
 import traceback
+from pathlib import Path
 
 import pytest
 import requests
@@ -174,17 +175,23 @@ def test_each_call_has_its_own_timeout(carrier: ScriptedCarrier) -> None:
     assert easypost.lookup(HANDLE, REFERENCE, timeout=10) is None
 
 
-def test_the_environment_neither_replaces_the_key_nor_puts_a_proxy_before_a_carrier_on_this_machine(
-    carrier: ScriptedCarrier, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+def test_a_proxy_of_the_environment_does_not_stand_before_a_carrier_on_this_machine(
+    carrier: ScriptedCarrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    netrc = tmp_path_factory.mktemp("home") / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
-    netrc.chmod(0o600)
-    monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{refused_port()}")
     carrier.on("GET /" + HANDLE, answer(created()))
     assert adapter(carrier).lookup(HANDLE, REFERENCE, timeout=5) is None
-    assert carrier.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_netrc_entry_does_not_replace_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine carrier.example login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    client = EasyPost(api_key=KEY, api_base="https://carrier.example/v2")._wire._new_client()
+    asked = requests.Request("GET", f"{client.api_base}/shipments", headers={"Authorization": f"Bearer {KEY}"})
+    prepared = client._requests_session.prepare_request(asked)
+    assert prepared.headers["Authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize(
