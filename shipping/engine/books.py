@@ -132,6 +132,8 @@ def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before:
         standing = Standing.finished
     elif standing is Standing.go_on and not job.rows.pending().exists():
         standing = Standing.waiting if _work_left(job) else Standing.finished
+    if run_id is not None and standing is Standing.finished:
+        _end(run_id, RunEnd.no_work)
     job.save()
     return Outcome(standing=standing, letters=letters, sweeping=sweeping)
 
@@ -325,9 +327,14 @@ def end_run(run_id: int, reason: RunEnd, error: CarrierError | None = None, row_
     if error is not None and job.epoch == run.epoch:
         halt(job, error, row_number)
     job.rows.pending().filter(run=run_id).update(run=None)
-    ended = Run.objects.filter(pk=run_id, ended_at__isnull=True).update(ended_at=timezone.now(), end_reason=reason)
+    ended = _end(run_id, reason)
     goes_on = job.status == JobStatus.running and not job.error_code and job.epoch == run.epoch
     if ended and reason == RunEnd.handed_over and goes_on:
         issue_run(job, turn=run.turn + 1)
     complete_if_done(job)
     job.save()
+
+
+def _end(run_id: int, reason: RunEnd) -> bool:
+    """Write the end of a run down, once; false when it had ended before."""
+    return Run.objects.open().filter(pk=run_id).update(ended_at=timezone.now(), end_reason=reason) == 1

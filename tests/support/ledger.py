@@ -41,9 +41,7 @@ def assert_books_equal_ledger(job: Job, sandbox: SandboxProcess) -> None:
         for its_charges in charges.values()
         for charge in its_charges
     }
-    open_references = {
-        job.reference(row.number, row.attempt) for row in Row.objects.filter(job=job).owed()
-    }
+    open_references = {job.reference(row.number, row.attempt) for row in Row.objects.filter(job=job).owed()}
     unrecorded = {
         (charge["shipment_id"], charge["tracking_code"], charge["cost_cents"])
         for reference, its_charges in charges.items()
