@@ -1,0 +1,46 @@
+"""The signed note of the facts that a choice was shown with.
+
+It binds a choice to one job and to what the person saw; whether those facts still hold is the job service's to say.
+"""
+
+from dataclasses import astuple
+
+from django.core import signing
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from shipping.reads import Facts
+from shipping.services import Refused
+
+
+class RecoveryChoice(TextChoices):
+    """What a person can do about an interrupted job."""
+
+    resume = "resume", _("Resume")
+    restart = "restart", _("Restart")
+    cancel = "cancel", _("Cancel")
+
+
+class BadConfirmation(Refused):
+    """A confirmation that was not made for this job and choice, or that was tampered with."""
+
+
+def confirm(choice: RecoveryChoice, job_id: int, facts: Facts) -> str:
+    """The note that confirms a choice about a job with these facts; letters, digits and `-_.:` only."""
+    return signing.dumps([job_id, *astuple(facts)], salt=_salt(choice), compress=True)
+
+
+def confirmed_facts(choice: RecoveryChoice, job_id: int, confirmation: str) -> Facts:
+    """The facts that a person confirmed. Raises BadConfirmation."""
+    try:
+        confirmed_job, *facts = signing.loads(confirmation.strip(), salt=_salt(choice))
+        confirmed = Facts(*facts)
+    except (signing.BadSignature, ValueError, TypeError):
+        raise BadConfirmation("This confirmation is not valid. Please look at the job again.") from None
+    if confirmed_job != job_id:
+        raise BadConfirmation("This confirmation is for another job.")
+    return confirmed
+
+
+def _salt(choice: RecoveryChoice) -> str:
+    return f"onceship.{choice.value}"
