@@ -76,9 +76,12 @@ def _demo(directory: Path) -> int:
         first_worker = site.start_worker(supervisor)
         job_id = _import_orders(directory / "sample-orders.csv")
         _ship_and_kill(supervisor, first_worker, job_id)
+        say(_how_it_stands(job_id))
         worker = site.start_worker(supervisor)
-        _check_interrupted(job_id)
-        say(f"A new worker is there (pid {worker.pid}); the job waits for you: {site.url}recovery/{job_id}/")
+        _how_it_stands(job_id)
+        say(
+            f"A new worker is there (pid {worker.pid}); it buys nothing before you decide: {site.url}recovery/{job_id}/"
+        )
         say(f"In another terminal: . {_shown(site.environment_file)} && {_shown_python()} manage.py recover {job_id}")
         say(f"Admin: {site.url}admin/ (admin / {passwords['admin']})")
         say(f"Ready: {site.url} (clerk / {passwords['clerk']})")
@@ -152,15 +155,15 @@ def _ship_and_kill(supervisor: Supervisor, worker: Child, job_id: int) -> None:
     )
 
 
-def _check_interrupted(job_id: int) -> None:
-    """Raises SiteError unless the job waits for a person still, and says how it stands."""
+def _how_it_stands(job_id: int) -> str:
+    """A line about the interrupted job. Raises SiteError when it is not interrupted (any more)."""
     from recovery import check_interrupted_jobs
     from shipping.services import JobService
 
     job = check_interrupted_jobs(JobService())
     if job is None or job.job_id != job_id:
         raise SiteError(f"Job {job_id} should wait for a decision, but does not.")
-    say(
+    return (
         f"Interrupted: {job.completed_rows} of {job.total_rows} bought, {job.in_flight_count} in doubt,"
         f" {job.remaining_rows - job.in_flight_count} not begun."
     )
