@@ -1,6 +1,17 @@
 """Addresses of the recovery desk."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from recovery import views
 
 app_name = "recovery"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.desk, name="desk"),
+    path("<int:job_id>/", views.job, name="job"),
+    path("<int:job_id>/resume/", views.resume, name="resume"),
+    path("<int:job_id>/restart/", views.restart, name="restart"),
+    path("<int:job_id>/cancel/", views.cancel, name="cancel"),
+    path("<int:job_id>/check/", views.check_again, name="check_again"),
+    path("<int:job_id>/review/", views.review, name="review"),
+    path("<int:job_id>/rows/<int:number>/", views.resolve, name="resolve"),
+]

@@ -1,0 +1,130 @@
+"""The forms of the choices. Each carries the confirmation of the facts it was shown with."""
+
+from typing import Any
+
+from django import forms
+from django.core import signing
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recovery.plan import RestartPlan, ResumePlan
+from shipping.forms import REASON_HELP, ReasonForm
+from shipping.models import Row
+
+ROW_SALT = "recovery.row"
+
+RETRY, SKIP = "retry", "skip"
+
+# People may write 1,234 or 1 234 for 1234.
+THOUSANDS_SEPARATORS = ",.'’ \u00a0\u202f"
+
+
+class ResumeForm(ReasonForm):
+    """Carrying on: what becomes of the row that stopped the job, and of other failed rows."""
+
+    halting_row = forms.ChoiceField(
+        label=gettext_lazy("The row at which it stopped"),
+        choices=[(RETRY, gettext_lazy("Try it again")), (SKIP, gettext_lazy("Skip the failed row"))],
+        widget=forms.RadioSelect,
+        required=False,
+    )
+    retry_failed = forms.BooleanField(label=gettext_lazy("Also try all failed rows again"), required=False)
+
+    @classmethod
+    def shown_with(cls, plan: ResumePlan) -> "ResumeForm":
+        """An unsent form for what the plan shows; it asks only what there is to ask."""
+        form = cls(initial={"confirmation": plan.confirmation, "halting_row": RETRY}, auto_id="resume_%s")
+        if plan.halted_row_number is None:
+            del form.fields["halting_row"]
+        if plan.failed_rows <= plan.retried_rows:
+            del form.fields["retry_failed"]
+        return form
+
+
+class RestartForm(ReasonForm):
+    """Beginning again: the number of rows that will be bought again has to be typed."""
+
+    void_first = forms.BooleanField(
+        label=gettext_lazy("Void the old labels first"),
+        required=False,
+        help_text=gettext_lazy(
+            "Each old label is given back before its row is bought again. Where the carrier refuses, the row keeps its"
+            " old label and is not bought again."
+        ),
+    )
+    typed_rows = forms.CharField(
+        label=gettext_lazy("Type the number of rows that will be bought again"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        error_messages={
+            "required": gettext_lazy("Type the number of rows that will be bought again. Nothing has been changed."),
+        },
+    )
+
+    field_order = ["confirmation", "void_first", "typed_rows", "reason"]
+
+    def __init__(self, *args: Any, labelled_rows: int, **kwargs: Any) -> None:
+        """`labelled_rows`: how many rows the person was shown as being bought again."""
+        super().__init__(*args, **kwargs)
+        self.labelled_rows = labelled_rows
+        if not labelled_rows:
+            del self.fields["typed_rows"]
+            del self.fields["void_first"]
+
+    @classmethod
+    def shown_with(cls, plan: RestartPlan) -> "RestartForm":
+        """An unsent form for what the plan shows."""
+        return cls(initial={"confirmation": plan.confirmation}, labelled_rows=plan.labelled_rows)
+
+    def clean_typed_rows(self) -> str:
+        typed: str = self.cleaned_data["typed_rows"]
+        digits = "".join(character for character in typed if character not in THOUSANDS_SEPARATORS)
+        if digits != str(self.labelled_rows):
+            self.fields["typed_rows"].widget.attrs["autofocus"] = True
+            raise forms.ValidationError(
+                _("You typed “%(typed)s”, but it is %(rows)s. Nothing has been changed.")
+                % {"typed": typed, "rows": self.labelled_rows}
+            )
+        return typed
+
+
+class RowForm(forms.Form):
+    """A decision about one row, bound to how the row was shown."""
+
+    shown = forms.CharField(widget=forms.HiddenInput)
+    decision = forms.ChoiceField(
+        choices=[
+            ("record_bought", gettext_lazy("It was bought: ask the carrier and record it")),
+            ("send_again", gettext_lazy("It was not bought: buy it")),
+            ("skip", gettext_lazy("Leave it out")),
+        ],
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason (may be left out)"),
+        required=False,
+        max_length=500,
+        help_text=REASON_HELP,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    @classmethod
+    def shown_with(cls, row: Row) -> "RowForm":
+        """An unsent form for a row as it is now."""
+        return cls(initial={"shown": sign_row(row)}, auto_id=f"row_{row.number}_%s")
+
+
+def sign_row(row: Row) -> str:
+    """What a decision about a row is bound to."""
+    return signing.dumps([row.pk, row.status, row.attempt, row.claims], salt=ROW_SALT)
+
+
+def put_as_shown(row: Row, shown: str) -> bool:
+    """Give `row` the state that the person was shown, for the decision to compare; False for a forged note."""
+    try:
+        key, status, attempt, claims = signing.loads(shown, salt=ROW_SALT)
+    except (signing.BadSignature, ValueError, TypeError):
+        return False
+    if key != row.pk:
+        return False
+    row.status, row.attempt, row.claims = status, attempt, claims
+    return True

@@ -1,0 +1,274 @@
+"""The recovery desk: the interrupted jobs, the facts about one, and the three choices.
+
+A POST carries the confirmation of the facts that were shown. When they have moved, nothing is changed, and the same
+part of the page comes back with what is true now: with status 200 to htmx, which shows no other, and 409 to a form.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recovery.choices import handle_recovery_choice
+from recovery.confirmation import RecoveryChoice, confirmed_facts
+from recovery.desk import desk_lines, job_context, restart_context
+from recovery.forms import SKIP, RestartForm, ResumeForm, RowForm, put_as_shown
+from recovery.plan import plan_restart
+from recovery.review import record_bought, send_again, skip
+from shipping.forms import ReasonForm
+from shipping.models import Job, Row
+from shipping.services import JobService, Refused
+from shipping.states import RowStatus
+from shipping.views.access import (
+    PageRequest,
+    go_to,
+    job_or_404,
+    page,
+    right_name,
+    to_job,
+    wants_fragment,
+    whole_number,
+)
+from shipping.views.commands import queue_questions
+from shipping.views.paging import key_page
+from shipping.views.presenters import job_cards
+
+JOBS_ON_A_PAGE = 20
+ROWS_ON_A_PAGE = 20
+
+DECISIONS: dict[str, tuple[Callable[..., Row], str | Promise]] = {
+    "record_bought": (record_bought, gettext_lazy("Row %(number)s: the carrier confirmed the label; it is recorded.")),
+    "send_again": (send_again, gettext_lazy("Row %(number)s will be bought.")),
+    "skip": (skip, gettext_lazy("Row %(number)s is left out.")),
+}
+
+
+@page()
+def desk(request: PageRequest) -> HttpResponseBase:
+    """All interrupted jobs, the one interrupted last first."""
+    shown = Paginator(JobService().interrupted_jobs(), JOBS_ON_A_PAGE).get_page(request.GET.get("page"))
+    context = {"lines": desk_lines(list(shown)), "page": shown, "worker_alive": JobService().worker_alive()}
+    return render(request, "recovery/desk.html", context)
+
+
+@page()
+def job(request: PageRequest, job_id: int) -> HttpResponseBase:
+    """What happened to a job, what is certain, what is not, and what can be done."""
+    found = _interrupted(job_id)
+    if found is None:
+        return _no_decision_needed(request, job_or_404(job_id))
+    return render(request, "recovery/job.html", job_context(found, request.user))
+
+
+@page("shipping.resume_job")
+def resume(request: PageRequest, job_id: int) -> HttpResponseBase:
+    """Carry the job on."""
+    form = ResumeForm(request.POST)
+    if request.method != "POST":
+        return go_to(request, "recovery:job", job_id)
+    if not form.is_valid():
+        return _shown_anew(request, job_or_404(job_id), _unreadable(form))
+    return _choose(
+        request,
+        job_or_404(job_id),
+        RecoveryChoice.resume,
+        confirmation=form.cleaned_data["confirmation"],
+        reason=form.cleaned_data["reason"],
+        skip_failed_row=form.cleaned_data["halting_row"] == SKIP,
+        retry_failed=form.cleaned_data["retry_failed"],
+    )
+
+
+@page("shipping.cancel_job")
+def cancel(request: PageRequest, job_id: int) -> HttpResponseBase:
+    """Stop the job for good."""
+    form = ReasonForm(request.POST)
+    if request.method != "POST":
+        return go_to(request, "recovery:job", job_id)
+    if not form.is_valid():
+        return _shown_anew(request, job_or_404(job_id), _unreadable(form))
+    return _choose(
+        request,
+        job_or_404(job_id),
+        RecoveryChoice.cancel,
+        confirmation=form.cleaned_data["confirmation"],
+        reason=form.cleaned_data["reason"],
+    )
+
+
+@page("shipping.resume_job")
+def check_again(request: PageRequest, job_id: int) -> HttpResponseBase:
+    """Have the carrier asked about the rows in doubt, and come back to where one was."""
+    found = job_or_404(job_id)
+    if request.method == "POST":
+        messages.info(request, queue_questions(request, found))
+    return go_to(request, "recovery:job", job_id)
+
+
+@page("shipping.restart_job")
+def restart(request: PageRequest, job_id: int) -> HttpResponseBase:
+    """Buy again what was bought, after the person typed how many rows that is: a modal for htmx, else a page."""
+    if request.method == "POST":
+        return _restart(request, job_or_404(job_id))
+    found = _interrupted(job_id)
+    if found is None:
+        return _no_decision_needed(request, job_or_404(job_id))
+    return _ask_to_restart(request, found)
+
+
+def _restart(request: PageRequest, job: Job) -> HttpResponseBase:
+    try:
+        shown = confirmed_facts(RecoveryChoice.restart, job.pk, request.POST.get("confirmation", ""))
+    except Refused as refusal:
+        return _restart_refused(request, job.pk, str(refusal))
+    form = RestartForm(request.POST, labelled_rows=shown.labelled_rows)
+    if not form.is_valid():
+        return _ask_once_more(request, job)
+    try:
+        done = handle_recovery_choice(
+            RecoveryChoice.restart,
+            job.pk,
+            JobService(),
+            actor=request.user,
+            confirmation=form.cleaned_data["confirmation"],
+            reason=form.cleaned_data["reason"],
+            void_first=form.cleaned_data.get("void_first", False),
+        )
+    except Refused as refusal:
+        return _restart_refused(request, job.pk, str(refusal))
+    messages.success(request, done["message"])
+    return to_job(request, job.pk)
+
+
+def _ask_once_more(request: PageRequest, job: Job) -> HttpResponse:
+    """The form with its errors, bound to the facts as they are now, since those are what it shows."""
+    found = _interrupted(job.pk)
+    if found is None:
+        return _restart_refused(request, job.pk, _("“%(name)s” is not interrupted any more.") % {"name": job.name})
+    plan = plan_restart(found, JobService())
+    sent = request.POST.copy()
+    sent["confirmation"] = plan.confirmation
+    form = RestartForm(sent, labelled_rows=plan.labelled_rows)
+    if form.is_valid():
+        return _ask_to_restart(request, found, refusal=_("More labels were recorded since you were shown it."))
+    return _ask_to_restart(request, found, form)
+
+
+def _ask_to_restart(request: PageRequest, job: Job, form: RestartForm | None = None, refusal: str = "") -> HttpResponse:
+    """The modal or page with the plan as it is now; `form` is one that was sent and has errors."""
+    plan = plan_restart(job, JobService())
+    context = {**restart_context(job, plan, form or RestartForm.shown_with(plan)), "refusal": refusal}
+    return _restart_answer(request, "recovery/restart", context, refused=bool(refusal))
+
+
+def _restart_refused(request: PageRequest, job_id: int, refusal: str) -> HttpResponse:
+    found = _interrupted(job_id)
+    if found is not None:
+        return _ask_to_restart(request, found, refusal=refusal)
+    context = {"card": job_cards([job_or_404(job_id)])[0], "refusal": refusal}
+    return _restart_answer(request, "recovery/moved", context, refused=True)
+
+
+def _restart_answer(request: PageRequest, template: str, context: dict[str, Any], *, refused: bool) -> HttpResponse:
+    if wants_fragment(request):
+        return render(request, f"{template}_dialog.html", context)
+    return render(request, f"{template}.html", context, status=409 if refused else 200)
+
+
+def _choose(request: PageRequest, job: Job, choice: RecoveryChoice, **options: Any) -> HttpResponseBase:
+    try:
+        done = handle_recovery_choice(choice, job.pk, JobService(), actor=request.user, **options)
+    except Refused as refusal:
+        return _shown_anew(request, job, str(refusal))
+    messages.success(request, done["message"])
+    return to_job(request, job.pk)
+
+
+def _shown_anew(request: PageRequest, job: Job, refusal: str) -> HttpResponse:
+    """The recovery page with the facts as they are now, and what was refused and why."""
+    found = _interrupted(job.pk)
+    if found is None:
+        template = "recovery/moved"
+        context: dict[str, Any] = {"card": job_cards([job_or_404(job.pk)])[0], "refusal": refusal}
+    else:
+        template = "recovery/job"
+        context = {**job_context(found, request.user), "refusal": refusal}
+    if wants_fragment(request):
+        return render(request, f"{template}_content.html", context)
+    return render(request, f"{template}.html", context, status=409)
+
+
+def _unreadable(form: ReasonForm) -> str:
+    if "reason" in form.errors:
+        return " ".join(map(str, form.errors["reason"]))
+    return _("The form came without the facts that it was shown with. Please look at the job again.")
+
+
+def _interrupted(job_id: int) -> Job | None:
+    """The job with `last_sign_at` when it is interrupted at this moment."""
+    return JobService().interrupted_jobs().filter(pk=job_id).first()
+
+
+def _no_decision_needed(request: PageRequest, job: Job) -> HttpResponse:
+    condition = job_cards([job])[0].condition_name
+    messages.info(
+        request,
+        _("“%(name)s” is not interrupted, so there is nothing to decide. How it stands: %(condition)s.")
+        % {"name": job.name, "condition": condition},
+    )
+    return to_job(request, job.pk)
+
+
+@page()
+def review(request: PageRequest, job_id: int) -> HttpResponseBase:
+    """The rows of a job that a person has to decide, or its failed ones."""
+    found = job_or_404(job_id)
+    failed = request.GET.get("status") == RowStatus.failed.value
+    rows = JobService().get_rows(job_id, RowStatus.failed if failed else RowStatus.needs_review)
+    after, before = whole_number(request, "after"), whole_number(request, "before")
+    shown = key_page(rows.select_related("label"), "number", size=ROWS_ON_A_PAGE, after=after, before=before)
+    context = {
+        "job": found,
+        "card": job_cards([found])[0],
+        "failed": failed,
+        "rows": shown,
+        "lines": [{"row": row, "form": RowForm.shown_with(row)} for row in shown.items],
+        "is_first_page": not after and before is None,
+        "right": right_name("shipping.resolve_job"),
+    }
+    return render(request, "recovery/review.html", context)
+
+
+@page("shipping.resolve_job")
+def resolve(request: PageRequest, job_id: int, number: int) -> HttpResponseBase:
+    """Carry a person's decision about one row out."""
+    found = job_or_404(job_id)
+    row = JobService().get_rows(job_id).select_related("job").filter(number=number).first()
+    if row is None:
+        raise Http404(_("There is no row %(number)s in “%(name)s”.") % {"number": number, "name": found.name})
+    if request.method == "POST":
+        level, sentence = _decide(request, row)
+        messages.add_message(request, level, sentence)
+    return go_to(request, "recovery:review", job_id)
+
+
+def _decide(request: PageRequest, row: Row) -> tuple[int, str]:
+    """Carry a decision out; returns the level and the sentence of the message."""
+    form = RowForm(request.POST)
+    if not form.is_valid() or not put_as_shown(row, form.cleaned_data["shown"]):
+        return messages.ERROR, _("Nothing has been changed: please look at row %(number)s again.") % {
+            "number": row.number
+        }
+    decide, said = DECISIONS[form.cleaned_data["decision"]]
+    try:
+        decide(row, actor=request.user, reason=form.cleaned_data["reason"])
+    except Refused as refusal:
+        return messages.ERROR, f"{refusal} {_('Nothing has been changed.')}"
+    return messages.SUCCESS, str(said) % {"number": row.number}

@@ -1,0 +1,50 @@
+// Modals, and word of a server that does not answer. Everything works without this file, too.
+"use strict";
+
+(() => {
+  const root = document.getElementById("dialog-root");
+  const problem = document.getElementById("problem");
+  let opener = null;
+
+  document.documentElement.classList.add("js");
+
+  // Only what was put into this root is opened as a modal; a part of the page that polls never comes here.
+  root.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target !== root) return;
+    const dialog = root.querySelector("dialog");
+    if (!dialog) return;
+    dialog.addEventListener("close", () => {
+      root.replaceChildren();
+      const back = opener && document.getElementById(opener);
+      (back || document.getElementById("messages")).focus();
+      opener = null;
+    });
+    dialog.showModal();
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.target === root && !root.contains(event.detail.elt)) opener = event.detail.elt.id;
+  });
+
+  // <button command="close"> for browsers without the Invoker Commands API.
+  if (!("command" in HTMLButtonElement.prototype)) {
+    root.addEventListener("click", (event) => {
+      const button = event.target.closest('button[command="close"]');
+      if (button) document.getElementById(button.getAttribute("commandfor")).close();
+    });
+  }
+
+  const tell = (text) => {
+    const paragraph = document.createElement("p");
+    paragraph.className = "message error";
+    paragraph.textContent = text;
+    const dialog = root.querySelector("dialog[open]");
+    const place = (dialog && dialog.querySelector("[data-problem]")) || problem;
+    place.replaceChildren(paragraph);
+  };
+  document.addEventListener("htmx:sendError", () => tell(problem.dataset.lost));
+  document.addEventListener("htmx:timeout", () => tell(problem.dataset.lost));
+  document.addEventListener("htmx:responseError", () => tell(problem.dataset.refused));
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    if (event.detail.successful) problem.replaceChildren();
+  });
+})();
