@@ -20,11 +20,6 @@ from tests.factories import halt_job, make_interrupted_job, make_job, row_of
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def service() -> JobService:
-    return JobService()
-
-
 def test_no_interrupted_job(service: JobService) -> None:
     make_job(3)
     make_job(3, status=JobStatus.paused)
