@@ -59,7 +59,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One order as it came: `number` from 1 among the orders, `line` from 1 in the file, where it begins."""
+    """One order as it came, but for spaces right behind a delimiter. `number` counts orders from 1, `line` is where
+    it begins in the file, from 1.
+    """
 
     number: int
     line: int

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 
 from shipping.models import Job
 from shipping.orders.errors import OrderFileError
@@ -53,6 +54,10 @@ class Command(BaseCommand):
         except (OrderFileError, Refused) as error:
             hint = next((text for kind, text in HINTS.items() if isinstance(error, kind)), "")
             raise CommandError(f"{path.name}: {error}{hint}") from error
+        except OperationalError as error:
+            raise CommandError(
+                f"The database did not answer ({error}). Run the same command again; it goes on where it stopped."
+            ) from error
         except OSError as error:
             raise CommandError(f"{path} can't be read: {error.strerror or error}") from error
         self.stdout.write(f"{job.total_rows:,} orders of {path.name} are job “{job.name}”, whose id is:")
