@@ -2,18 +2,21 @@
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STEP_SECONDS = 0.1
+STANDARD_INPUT = 0
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2), Linux only
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -54,9 +57,10 @@ class Child:
 class Supervisor:
     """A context in which children run. Leaving it ends them all: the one started last first, each by its own id.
 
-    SIGINT, SIGTERM and SIGHUP don't interrupt anything at once: they raise StopRequested from the next `pause` or
-    `wait`, so that no child gets lost between its start and being written down. A second one while the children are
-    being ended cuts their grace short. Should the supervisor itself be killed, the kernel tells the children (Linux).
+    SIGINT, SIGTERM, SIGHUP and a closed terminal don't interrupt anything at once: they raise StopRequested from the
+    next `pause` or `wait`, so that no child gets lost between its start and being written down. A second signal while
+    the children are being ended cuts their grace short. Should the supervisor itself be killed, the kernel tells the
+    children; under `make`, it tells the supervisor when make is killed (Linux).
     """
 
     def __init__(self, *, working_directory: Path, logs: Path, grace_seconds: float) -> None:
@@ -66,10 +70,19 @@ class Supervisor:
         self._grace_seconds = grace_seconds
         self._children: list[Child] = []
         self._signals = 0
+        self._terminal = select.poll()
 
     def __enter__(self) -> Self:
+        survives_the_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # nohup
         for number in STOP_SIGNALS:
-            signal.signal(number, self._note_signal)
+            if number != signal.SIGHUP or not survives_the_terminal:
+                signal.signal(number, self._note_signal)
+        if os.isatty(STANDARD_INPUT) and not survives_the_terminal:
+            # A terminal that is closed sends SIGHUP to its first process only, and that may be a make that waits
+            # for us without a word: so we look ourselves.
+            self._terminal.register(STANDARD_INPUT, 0)
+        if "MAKELEVEL" in os.environ:
+            _end_with_parent(os.getppid())
         return self
 
     def __exit__(
@@ -92,7 +105,7 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509  (it makes a system call and takes no lock)
+                preexec_fn=partial(_end_with_parent, os.getpid()),  # noqa: PLW1509  (it makes a system call and takes no lock)
             )
         child = Child(name=name, process=process, log=path)
         self._children.append(child)
@@ -115,7 +128,7 @@ class Supervisor:
         """Sleep for so long. Raises StopRequested."""
         until = time.monotonic() + seconds
         while True:
-            if self._signals:
+            if self._signals or self._terminal.poll(0):
                 raise StopRequested
             left = until - time.monotonic()
             if left <= 0:
@@ -151,15 +164,10 @@ class Supervisor:
             time.sleep(STEP_SECONDS / 4)
 
 
-def _end_with(parent: int) -> Callable[[], None] | None:
-    """What a child does before it becomes another program: ask the kernel for SIGTERM when its parent dies."""
-    libc = _libc
-    if libc is None:
-        return None
-
-    def ask() -> None:
-        libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
-
-    return ask
+def _end_with_parent(parent: int) -> None:
+    """Ask the kernel for SIGTERM when our parent dies; end at once when it has died already."""
+    if _libc is None:
+        return
+    _libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,6 +1,7 @@
 """Processes that really start, and must all really end."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -121,18 +122,51 @@ def test_a_killed_child_is_gone_and_not_reported_as_lost(tmp_path: Path) -> None
         assert site.take_ended() == []
 
 
+# A supervisor with one child, in a process of its own; prints both ids.
+PROGRAM = (
+    "import os, sys\nfrom pathlib import Path\n"
+    "from shipping.project.supervisor import Supervisor\n"
+    "path = Path(sys.argv[1])\n"
+    "with Supervisor(working_directory=path, logs=path, grace_seconds=5) as site:\n"
+    f"    print(os.getpid(), site.start('child', {SLEEP!r}, os.environ).pid, flush=True)\n"
+    "    site.pause(60)\n"
+)
+
+
+def first_line(process: subprocess.Popen[str]) -> list[int]:
+    assert process.stdout is not None
+    return [int(pid) for pid in process.stdout.readline().split()]
+
+
 def test_the_children_end_when_the_supervisor_itself_is_killed(tmp_path: Path) -> None:
-    program = (
-        "import os, sys, time\nfrom pathlib import Path\n"
-        "from shipping.project.supervisor import Supervisor\n"
-        "path = Path(sys.argv[1])\n"
-        "with Supervisor(working_directory=path, logs=path, grace_seconds=5) as site:\n"
-        f"    print(site.start('child', {SLEEP!r}, os.environ).pid, flush=True)\n"
-        "    time.sleep(60)\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        assert is_running(pid)
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        _supervisor, child = first_line(parent)
+        assert is_running(child)
         parent.kill()
-    wait_until_gone(pid)
+    wait_until_gone(child)
+
+
+def test_all_of_it_ends_when_the_make_above_it_is_killed(tmp_path: Path) -> None:
+    command = ["/bin/sh", "-c", '"$@" & wait', "sh", sys.executable, "-c", PROGRAM, str(tmp_path)]
+    variables = {**os.environ, "MAKELEVEL": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables) as make:
+        pids = first_line(make)
+        assert all(is_running(pid) for pid in pids)
+        make.kill()
+        for pid in pids:
+            wait_until_gone(pid)
+
+
+def test_a_closed_terminal_ends_all_of_it(tmp_path: Path) -> None:
+    terminal, ours = pty.openpty()
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    with subprocess.Popen(
+        command, stdin=ours, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+    ) as process:
+        os.close(ours)
+        pids = first_line(process)
+        assert all(is_running(pid) for pid in pids)
+        os.close(terminal)
+        for pid in pids:
+            wait_until_gone(pid)
