@@ -20,7 +20,7 @@ from shipping.carriers.port import Guarantee
 from shipping.forms import ReasonForm
 from shipping.models import Job, Label, Row, Run
 from shipping.services import JobService
-from shipping.states import RowStatus, RunEnd
+from shipping.states import RunEnd
 from shipping.views.access import right_name
 from shipping.views.presenters import run_lines
 
@@ -173,6 +173,4 @@ def restart_context(job: Job, plan: RestartPlan, form: RestartForm) -> dict[str,
         "plan": plan,
         "form": form,
         "more_rows": max(0, plan.labelled_rows - len(plan.first_rows)),
-        "spent_if_all": plan.spent_cents + plan.again_cents,
-        "skipped": RowStatus.skipped,
     }

@@ -3,27 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from shipping import liveness
+from shipping.conditions import CONDITION_NAMES
 from shipping.liveness import Condition
 from shipping.models import Event, Job, Run
 from shipping.models.clock import book_now
 from shipping.states import RunEnd
-
-CONDITION_NAMES: dict[Condition, str | Promise] = {
-    Condition.not_started: gettext_lazy("Not started"),
-    Condition.working: gettext_lazy("Shipping"),
-    Condition.waiting_for_worker: gettext_lazy("Waiting for a worker"),
-    Condition.waiting_for_person: gettext_lazy("Needs a decision"),
-    Condition.interrupted: gettext_lazy("Interrupted"),
-    Condition.paused: gettext_lazy("Paused"),
-    Condition.completed: gettext_lazy("Completed"),
-    Condition.failed: gettext_lazy("Failed"),
-    Condition.cancelled: gettext_lazy("Cancelled"),
-}
 
 # A job in one of these does not move until a person acts: its page need not ask again.
 AT_REST = frozenset({Condition.interrupted, Condition.completed, Condition.failed, Condition.cancelled})
