@@ -131,6 +131,18 @@ def numbers_shown(demo: Site) -> tuple[int, int]:
     return int(shown[1]), int(shown[2])
 
 
+def manage_in_a_shell(directory: Path, *arguments: str) -> None:
+    """Run `manage.py` as the README says: read the site's environment file first."""
+    script = '. "$1/env"; shift; exec "$@"'
+    subprocess.run(
+        ["/bin/sh", "-c", script, "sh", str(directory), sys.executable, "manage.py", *arguments],
+        env={"PATH": os.environ["PATH"]},
+        timeout=60,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
 def charges(sandbox_port: int) -> dict[str, int]:
     """What the sandbox carrier counts."""
     found: dict[str, int] = json.loads(get(sandbox_port, "/__sandbox/stats")[1])
@@ -159,6 +171,11 @@ def test_the_demo_leaves_an_interrupted_job_to_be_decided_and_no_process_behind(
         time.sleep(3)
         assert query(demo.directory, HOW_IT_STANDS) == undecided
         assert bought <= charges(sandbox_port)["charges"] <= bought + in_doubt
+
+        manage_in_a_shell(demo.directory, "recover", "1", "resume")
+        demo.wait_for(lambda: query(demo.directory, "SELECT status FROM shipping_job") == [("completed",)])
+        stats = charges(sandbox_port)
+        assert (stats["charges"], stats["duplicates"]) == (200, 0)
 
         children = demo.children()
         assert len(children) == 3, children
