@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from shipping.models import Job
-from shipping.orders import importer
+from shipping.orders import earlier, importer
 from shipping.orders.importer import DuplicateRefused, check_file, import_file
 from tests.factories import make_sender
 from tests.orders.conftest import numbered_orders, order_file
@@ -19,7 +19,7 @@ def test_two_imports_that_begin_at_the_same_moment_make_one_job(monkeypatch: pyt
     make_sender()
     # Whoever has looked waits for the other to have looked too, which must be impossible.
     both_have_looked = threading.Barrier(2, timeout=1.0)
-    look = importer.unfinished_import
+    look = earlier.unfinished_import
 
     def look_and_wait(*digest: str, **options: Any) -> Job | None:
         found = look(*digest, **options)
