@@ -18,6 +18,7 @@ class Trouble:
         self.failures = 0
         self.since = 0.0
         self.wait_until = 0.0
+        self.backed_off_until = 0.0
 
     @property
     def lasting(self) -> bool:
@@ -42,10 +43,14 @@ class Trouble:
 
     def _add(self, error: Unavailable | Unknown) -> None:
         now = local_seconds()
+        named = error.retry_after if isinstance(error, Unavailable) else None
+        self.wait_until = max(self.wait_until, now + (named or 0.0))
+        if self.failures and now < self.backed_off_until:
+            return  # sent before the last wait began: the same trouble, not more of it
         if not self.failures:
             self.since = now
         self.failures += 1
         wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(self.failures - 1, 10))
         wait *= random.uniform(0.5, 1.0)  # noqa: S311 (jitter)
-        named = error.retry_after if isinstance(error, Unavailable) else None
-        self.wait_until = max(self.wait_until, now + max(wait, named or 0.0))
+        self.backed_off_until = now + wait
+        self.wait_until = max(self.wait_until, self.backed_off_until)

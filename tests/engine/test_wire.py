@@ -1,0 +1,176 @@
+"""The wire: bounded, with a total deadline of its own, and every error an answer."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from shipping.carriers import registry
+from shipping.carriers.port import Purchase, Rejected, Unavailable, Unknown
+from shipping.engine.letters import Claim, Unsent
+from shipping.engine.trouble import Trouble
+from shipping.engine.wire import Wire
+from shipping.models.clock import local_seconds
+from tests.engine.letters import claim_letter, purchase
+from tests.factories import claim_row, make_job, row_of
+
+pytestmark = pytest.mark.django_db
+
+
+class SlowCarrier:
+    """Answers a purchase when it is let go; counts how many are under way."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.under_way = 0
+        self.most = 0
+        self.lock = threading.Lock()
+
+    def buy(self, order: Any, handle: str, _details: Any, *, timeout: float) -> Purchase:
+        with self.lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        self.gate.wait(timeout + 10)
+        with self.lock:
+            self.under_way -= 1
+        return Purchase(
+            purchase_id=handle,
+            reference=order.reference,
+            tracking_number="94",
+            carrier="USPS",
+            service="Priority",
+            cost_cents=1,
+            currency="USD",
+            label_url="",
+        )
+
+
+@pytest.fixture
+def carrier(monkeypatch: pytest.MonkeyPatch) -> SlowCarrier:
+    slow = SlowCarrier()
+    monkeypatch.setattr("shipping.engine.wire.get_carrier", lambda _name: slow)
+    return slow
+
+
+def letters(count: int, *, seconds: float = 5.0) -> list[Claim]:
+    job = make_job(rows=count)
+    found = [claim_letter(claim_row(row_of(job, number))) for number in range(1, count + 1)]
+    for letter in found:
+        object.__setattr__(letter, "deadline", local_seconds() + seconds)
+    return found
+
+
+def collect(wire: Wire, count: int) -> list[Any]:
+    replies: list[Any] = []
+    deadline = time.monotonic() + 10
+    while len(replies) < count and time.monotonic() < deadline:
+        replies += wire.collect(0.1)
+    return replies
+
+
+def test_it_sends_as_many_at_once_as_it_is_wide(carrier: SlowCarrier) -> None:
+    wire = Wire(3)
+    for letter in letters(3):
+        wire.send(letter)
+    assert wire.purchases.free == 0
+    carrier.gate.set()
+    assert len(collect(wire, 3)) == 3
+    assert carrier.most <= 3
+    assert wire.purchases.free == 3
+
+
+def test_what_is_overdue_is_unknown_once_and_its_late_answer_still_comes(carrier: SlowCarrier, settings: Any) -> None:
+    settings.REQUEST_TIMEOUT_SECONDS = 0.5
+    wire = Wire(2)
+    (letter,) = letters(1, seconds=0.3)
+    wire.send(letter)
+    (overdue,) = collect(wire, 1)
+    assert isinstance(overdue.outcome, Unknown)
+    assert wire.collect(0.2) == []
+    assert wire.purchases.free == 2, "a stuck thread does not hold up other purchases"
+    carrier.gate.set()
+    (late,) = collect(wire, 1)
+    assert late.letter is letter
+    assert isinstance(late.outcome, Purchase)
+
+
+def test_stuck_threads_are_replaced_only_up_to_as_many_again(carrier: SlowCarrier, settings: Any) -> None:
+    settings.REQUEST_TIMEOUT_SECONDS = 0.5
+    wire = Wire(2)
+    four = letters(4, seconds=0.4)
+    for letter in four[:2]:
+        wire.send(letter)
+    collect(wire, 2)
+    for letter in four[2:]:
+        object.__setattr__(letter, "deadline", local_seconds() + 0.4)
+        wire.send(letter)
+    collect(wire, 2)
+    assert wire.purchases.free == 0
+    carrier.gate.set()
+    collect(wire, 4)
+    assert wire.purchases.free == 2
+
+
+def test_a_claim_with_too_little_time_left_is_returned_unsent(carrier: SlowCarrier) -> None:
+    wire = Wire(1)
+    (letter,) = letters(1, seconds=-1)
+    wire.send(letter)
+    replies = collect(wire, 1)
+    if isinstance(replies[0].outcome, Unknown):  # noticed as overdue a moment before its thread took it up
+        replies = collect(wire, 1)
+    assert isinstance(replies[0].outcome, Unsent)
+    assert carrier.most == 0
+
+
+def test_any_error_of_an_adapter_after_the_send_is_unknown(
+    carrier: SlowCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: Any, **_options: Any) -> Purchase:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr(carrier, "buy", broken)
+    wire = Wire(1)
+    wire.send(letters(1)[0])
+    (reply,) = collect(wire, 1)
+    assert isinstance(reply.outcome, Unknown)
+    assert "surprise" in reply.outcome.message
+
+
+def test_a_carrier_that_is_not_configured_any_more_is_unavailable(settings: Any) -> None:
+    registry.get_carrier.cache_clear()
+    (letter,) = letters(1)
+    settings.CARRIERS = {}
+    wire = Wire(1)
+    wire.send(letter)
+    (reply,) = collect(wire, 1)
+    registry.get_carrier.cache_clear()
+    assert isinstance(reply.outcome, Unavailable)
+
+
+def test_trouble_backs_off_obeys_the_carrier_and_ends_with_a_definite_answer(settings: Any) -> None:
+    settings.HALT_AFTER_SECONDS = 0.05
+    trouble = Trouble()
+    trouble.note(Unavailable("429", "Slow down.", retry_after=7))
+    assert trouble.wait_until - local_seconds() > 6
+    assert trouble.lasting
+    assert not trouble.too_long()
+    trouble.note(Unknown("X", "?"))
+    assert trouble.failures == 1, "sent before the wait began: the same trouble"
+    time.sleep(0.06)
+    assert trouble.too_long()
+    trouble.note(Unsent("S", "not sent"))
+    assert trouble.lasting
+    trouble.note(Rejected("R", "no"))
+    assert not trouble.lasting
+    assert not trouble.waiting
+
+
+def test_the_answer_of_a_purchase_belongs_to_its_letter(carrier: SlowCarrier) -> None:
+    carrier.gate.set()
+    wire = Wire(2)
+    two = letters(2)
+    for letter in two:
+        wire.send(letter)
+    for reply in collect(wire, 2):
+        assert reply.outcome.purchase_id == reply.letter.handle == purchase(reply.letter).purchase_id
