@@ -176,12 +176,12 @@ def test_a_restart_asks_for_the_number_of_rows(monkeypatch: pytest.MonkeyPatch) 
 def test_a_choice_is_bound_to_what_was_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     job = make_interrupted_job(5, completed=2)
 
-    class SlowReader(io.StringIO):
-        def readline(self, size: int = -1, /) -> str:
+    class SlowPerson:
+        def readline(self) -> str:
             halt_job(row_of(job, 3))  # while the person thinks
-            return super().readline(size)
+            return "resume\n"
 
-    monkeypatch.setattr("sys.stdin", SlowReader("resume\n"))
+    monkeypatch.setattr("sys.stdin", SlowPerson())
     _out, message = refused(job.pk)
     assert "has changed since you were shown it" in message
 
