@@ -1,7 +1,6 @@
 """Issuing and ending runs, and writing events: what choices and the engine share. All under the job's lock."""
 
 import math
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -49,7 +48,8 @@ def issue_run(job: Job, *, turn: int = 1) -> Run:
 
 def queue_after_commit(run: Run) -> None:
     """Put a run's ticket in the task queue after the commit; a queue that is down does not undo the choice."""
-    transaction.on_commit(partial(_enqueue, run.pk), robust=True)
+    # No partial: Django reports what fails in a robust hook by its __qualname__.
+    transaction.on_commit(lambda: _enqueue(run.pk), robust=True)
 
 
 def _enqueue(run_id: int) -> None:

@@ -19,6 +19,7 @@ from shipping.states import JOB_TRANSITIONS, EventKind, JobStatus, RowStatus, Sw
 
 # No transaction touches more rows than this.
 CHUNK_ROWS = 1_000
+NAME_LENGTH = 200
 
 CHOICE_EVENTS = (
     EventKind.started,
@@ -27,6 +28,7 @@ CHOICE_EVENTS = (
     EventKind.restarted,
     EventKind.cancelled,
     EventKind.resolved,
+    EventKind.skipped,
 )
 
 
@@ -78,11 +80,11 @@ class JobService(JobReads):
         file_columns: list[str] | None = None,
         import_complete: bool = True,
     ) -> Job:
-        """A new job without rows. Raises Refused for a carrier that is not configured or an empty name."""
+        """A new job without rows. Raises Refused for a carrier that is not configured, or a name that is empty or too long."""
         if carrier not in carrier_names():
             raise Refused(f"No carrier named {carrier!r} is configured; there is {', '.join(carrier_names())}.")
-        if not name.strip():
-            raise Refused("A job needs a name.")
+        if not 0 < len(name.strip()) <= NAME_LENGTH:
+            raise Refused(f"A job needs a name of at most {NAME_LENGTH} letters.")
         return Job.objects.create(
             name=name.strip(),
             carrier=carrier,

@@ -33,19 +33,20 @@ class Housekeeper:
         self.wire = wire
 
     def round(self, patience: float = 0.0) -> bool:
-        """File what came back (waiting up to `patience` seconds for it), then send what is due. True while there is
-        or may soon be more to do: something was sent, or is still out.
+        """File what came back (waiting up to `patience` seconds for it) and send what is due, for ROUND_SECONDS at
+        most. True while there is or may soon be more to do: something was sent, or is still out.
         """
-        replies = self.wire.collect(patience)
-        filing.file_late(self.wire, replies)
-        requeued = self._queue_lost_runs_again()
         ends_at = local_seconds() + ROUND_SECONDS
-        busy = False
-        for job_id in self._jobs_with_errands():
-            busy = self._serve(job_id) or busy
+        busy = bool(self._queue_lost_runs_again())
+        while True:
+            replies = self.wire.collect(patience if self.wire.errands.waiting else 0.0)
+            filing.file_late(self.wire, replies)
+            served = [self._serve(job_id) for job_id in self._jobs_with_errands()]
+            busy = busy or bool(replies) or any(served)
+            if not any(served) and not replies:
+                return busy or self.wire.errands.waiting > 0
             if local_seconds() > ends_at:
-                break
-        return bool(replies) or bool(requeued) or busy or self.wire.errands.waiting > 0
+                return True
 
     def _serve(self, job_id: int) -> bool:
         """Send what one job has to ask, as far as there is room; true when something was sent or swept."""

@@ -33,7 +33,7 @@ from shipping.models.clock import local_seconds
 
 logger = logging.getLogger("onceship.wire")
 
-ERRAND_THREADS = 4
+ERRAND_THREADS = 8
 # A letter with less of its time left than this part of the request timeout is not sent any more.
 LEAST_PART_OF_TIMEOUT = 0.1
 

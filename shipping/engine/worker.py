@@ -102,7 +102,7 @@ class ShippingWorker(TaskWorker):
         now = local_seconds()
         if not at_once and now < self.house_at:
             return False
-        busy = self.housekeeper.round(patience=IDLE_SECONDS if self.batch else 0.0)
+        busy = self.housekeeper.round(patience=IDLE_SECONDS)
         self.house_at = now if busy else now + min(1.0, settings.HEARTBEAT_SECONDS)
         return busy
 

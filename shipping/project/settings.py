@@ -49,6 +49,9 @@ DATABASES: dict[str, Any] = {
     "default": env.dj_db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / 'onceship.sqlite3'}")
 }
 _database = DATABASES["default"]
+# Connections are kept, and looked at before they are used again.
+_database["CONN_MAX_AGE"] = 60
+_database["CONN_HEALTH_CHECKS"] = True
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # FULL: what a commit acknowledged survives a power cut. IMMEDIATE: a transaction holds the write lock
     # from its first statement, which makes it the job lock of the design.
