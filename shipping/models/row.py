@@ -25,8 +25,11 @@ class RowQuerySet(models.QuerySet["Row"]):
         return self.filter(due__isnull=False)
 
     def in_doubt(self, live_run_ids: Iterable[int]) -> Self:
-        """Rows that owe an answer which no live run is waiting for; those a person has to decide left out."""
-        return self.owed().exclude(status=RowStatus.needs_review).exclude(run__in=list(live_run_ids))
+        """Rows of which nobody knows whether their label was bought: in flight, and no live run waits for the answer.
+
+        Rows in review are a person's; rows that were bought may owe an answer too, but their label is known.
+        """
+        return self.owed().filter(status=RowStatus.in_flight).exclude(run__in=list(live_run_ids))
 
     def workable(self) -> Self:
         """Open rows that a run could do something about (all but those in review)."""
