@@ -143,32 +143,48 @@ class JobAdmin(ReadOnlyAdmin):
 
         `fitting` are those of the selected jobs that the command suits at this moment.
         """
-        selection = bulk.select(queryset)
+        result = bulk.Result.read(request.POST.get("progress", ""))
+        selection = bulk.select(queryset).after(result.after)
         sent = request.POST.get("fingerprint")
         if sent == selection.fingerprint and isinstance(request.user, User):
             reason = request.POST.get("reason", "").strip()[:500]
-            self._report(request, bulk.apply(selection, command, actor=request.user, reason=reason))
-            return None
+            bulk.apply(selection, command, result, actor=request.user, reason=reason)
+            if not result.left:
+                self._report(request, result)
+                return None
+            selection = selection.after(result.after)
+            context = {**self._form(request, selection, action, wording), "result": result, "reason": reason}
+            return TemplateResponse(request, "admin/shipping/bulk_progress.html", context)
+        queryset, fitting = queryset.filter(pk__gt=result.after), fitting.filter(pk__gt=result.after)
         sums = fitting.order_by().aggregate(total=Sum("total_rows"), processed=Sum("processed_rows"))
-        across = request.POST.get("select_across") == "1"
         context = {
-            **self.admin_site.each_context(request),
-            **wording,
-            "opts": self.opts,
-            "action": action,
-            "fingerprint": selection.fingerprint,
+            **self._form(request, selection, action, wording),
             "moved": sent is not None,
+            "result": result,
             "selected": len(selection.jobs),
             "fitting": fitting.count(),
             "remaining_rows": (sums["total"] or 0) - (sums["processed"] or 0),
             "named": queryset.order_by("pk")[:JOBS_NAMED],
             "unnamed": max(0, len(selection.jobs) - JOBS_NAMED),
+        }
+        return TemplateResponse(request, "admin/shipping/bulk_confirm.html", context)
+
+    def _form(
+        self, request: HttpRequest, selection: bulk.Selection, action: str, wording: dict[str, str]
+    ) -> dict[str, Any]:
+        """What the form of a confirmation carries, so that the same selection is found again."""
+        across = request.POST.get("select_across") == "1"
+        return {
+            **self.admin_site.each_context(request),
+            **wording,
+            "opts": self.opts,
+            "action": action,
+            "fingerprint": selection.fingerprint,
+            "checkbox": ACTION_CHECKBOX_NAME,
             # All that match the filters are found again by the same filters; Django wants one id all the same.
             "across": across,
             "keys": list(selection.jobs)[:1] if across else list(selection.jobs),
-            "checkbox": ACTION_CHECKBOX_NAME,
         }
-        return TemplateResponse(request, "admin/shipping/bulk_confirm.html", context)
 
     def _report(self, request: HttpRequest, result: bulk.Result) -> None:
         done = ngettext("Done for %(count)s job.", "Done for %(count)s jobs.", result.done) % {"count": result.done}

@@ -1,14 +1,16 @@
 """Commands on many jobs at once: what was selected, whether it still is as it was shown, and what became of each job.
 
 Each job is commanded in a transaction of its own, so that no lock is held for long and a kill loses nothing; the
-selection is read in chunks.
+selection is read in chunks, and one request works on it for a few seconds only: the next goes on after it.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from django.contrib.auth.models import User
+from django.core import signing
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -22,6 +24,10 @@ from shipping.services import JobService, Refused
 CHUNK_JOBS = 100
 # So many of the skipped jobs are named for each reason.
 NAMED_JOBS = 3
+# After so many seconds a request stops at the end of a chunk, well before any proxy gives it up.
+SECONDS_A_REQUEST = 10.0
+
+SALT = "shipping.bulk"
 
 # What a selected job looked like: status, epoch and the row of its error.
 Shown = tuple[str, int, int | None]
@@ -44,6 +50,10 @@ class Selection:
             digest.update(repr((pk, *shown)).encode())
         return digest.hexdigest()
 
+    def after(self, pk: int) -> "Selection":
+        """What is left of it after the job `pk`."""
+        return Selection({key: shown for key, shown in self.jobs.items() if key > pk})
+
 
 def select(jobs: QuerySet[Job]) -> Selection:
     """Note what is selected, and how it stands."""
@@ -53,44 +63,74 @@ def select(jobs: QuerySet[Job]) -> Selection:
 
 @dataclass(slots=True)
 class Result:
-    """How many jobs were commanded, and which were skipped, by the reason."""
+    """How many jobs were commanded, and how many skipped by the reason, the first of them by name.
+
+    `after` is the last job that was looked at, `left` how many are still to be.
+    """
 
     done: int = 0
-    skipped: dict[str, list[str]] = field(default_factory=dict)
+    after: int = 0
+    left: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    named: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def skipped_count(self) -> int:
-        return sum(len(names) for names in self.skipped.values())
+        return sum(self.skipped.values())
 
     def skip(self, reason: str, job: str) -> None:
-        self.skipped.setdefault(reason, []).append(job)
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+        names = self.named.setdefault(reason, [])
+        if len(names) < NAMED_JOBS:
+            names.append(job)
 
     def reasons(self) -> Iterator[str]:
         """A sentence for each reason, with the first jobs by name."""
-        for reason, names in self.skipped.items():
-            named = ", ".join(f"“{name}”" for name in names[:NAMED_JOBS])
-            more = ", …" if len(names) > NAMED_JOBS else ""
-            yield f"{len(names)} × {reason} ({named}{more})"
+        for reason, count in self.skipped.items():
+            names = ", ".join(f"“{name}”" for name in self.named[reason])
+            yield f"{count} × {reason} ({names}{', …' if count > len(self.named[reason]) else ''})"
+
+    def signed(self) -> str:
+        """A note for the form that goes on."""
+        return signing.dumps(asdict(self), salt=SALT, compress=True)
+
+    @classmethod
+    def read(cls, note: str) -> "Result":
+        """What a form that goes on brought along; a fresh start for anything else."""
+        try:
+            return cls(**signing.loads(note, salt=SALT))
+        except (signing.BadSignature, TypeError):
+            return cls()
 
 
-def apply(selection: Selection, command: Command, *, actor: User, reason: str) -> Result:
-    """Command each selected job; one that moved since it was shown, or refuses, is skipped with the reason."""
-    result = Result()
-    keys = list(selection.jobs)
+def apply(selection: Selection, command: Command, result: Result, *, actor: User, reason: str) -> None:
+    """Command the selected jobs by rising id and note in `result` what became of each, for SECONDS_A_REQUEST.
+
+    A job that moved since it was shown, or refuses, is skipped with the reason.
+    """
+    ends_at = time.monotonic() + SECONDS_A_REQUEST
+    keys = sorted(selection.jobs)
+    result.left = len(keys)
     for start in range(0, len(keys), CHUNK_JOBS):
-        found = Job.objects.in_bulk(keys[start : start + CHUNK_JOBS])
-        for pk in keys[start : start + CHUNK_JOBS]:
-            job = found.get(pk)
-            if job is None or (job.status, job.epoch, job.error_row_number) != selection.jobs[pk]:
-                result.skip(_("has changed meanwhile"), job.name if job else str(pk))
-                continue
-            try:
-                command(job, actor, reason, JobService().facts(job))
-            except Refused:
-                result.skip(_stands(pk), job.name)
-            else:
-                result.done += 1
-    return result
+        chunk = keys[start : start + CHUNK_JOBS]
+        found = Job.objects.in_bulk(chunk)
+        for pk in chunk:
+            _command(found.get(pk), selection.jobs[pk], command, result, actor=actor, reason=reason)
+        result.after, result.left = chunk[-1], result.left - len(chunk)
+        if time.monotonic() > ends_at:
+            return
+
+
+def _command(job: Job | None, shown: Shown, command: Command, result: Result, *, actor: User, reason: str) -> None:
+    if job is None or (job.status, job.epoch, job.error_row_number) != shown:
+        result.skip(_("has changed meanwhile"), job.name if job else "?")
+        return
+    try:
+        command(job, actor, reason, JobService().facts(job))
+    except Refused:
+        result.skip(_stands(job.pk), job.name)
+    else:
+        result.done += 1
 
 
 def _stands(job_id: int) -> str:

@@ -8,6 +8,11 @@
 
   document.documentElement.classList.add("js");
 
+  // A command on so many jobs that one request can't carry it out goes on with the next.
+  const goesOn = document.querySelector("form[data-goes-on]");
+  if (goesOn) goesOn.requestSubmit();
+  if (!root) return;
+
   // Only what was put into this root is opened as a modal; a part of the page that polls never comes here.
   root.addEventListener("htmx:afterSwap", (event) => {
     if (event.target !== root) return;
@@ -32,6 +37,12 @@
       if (button) document.getElementById(button.getAttribute("commandfor")).close();
     });
   }
+
+  // A button that its own answer took away leaves the focus at the line that tells what it did.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const sent = event.detail.requestConfig && event.detail.requestConfig.verb === "post";
+    if (sent && document.activeElement === document.body) document.getElementById("messages").focus();
+  });
 
   const tell = (text) => {
     const paragraph = document.createElement("p");

@@ -1,0 +1,145 @@
+"""The admin shows everything and edits nothing."""
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from shipping.models import Event, Job, Label, Row, Run, Sender
+from shipping.runs import record
+from shipping.states import EventKind, JobStatus
+from tests.factories import make_dead_run, make_interrupted_job, make_job, make_live_run, make_sender
+from tests.views.conftest import browser_of, grant
+from tests.views.reading import attributes_used, tags, text
+
+pytestmark = pytest.mark.django_db
+
+MODELS = (Job, Row, Event, Label, Run, Sender)
+
+
+@pytest.fixture
+def browser(db: None) -> Client:
+    return browser_of(User.objects.create_superuser("admin", password="admin"))
+
+
+@pytest.fixture
+def job(db: None) -> Job:
+    job = make_interrupted_job(3, completed=2, name="Torn off")
+    record(job, EventKind.created)
+    return job
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nobody_adds_changes_or_deletes_anything(browser: Client, job: Job, model: type) -> None:
+    base = f"/admin/shipping/{model.__name__.lower()}"
+    first = model.objects.order_by("pk")[0]  # type: ignore[attr-defined]
+
+    assert browser.get(f"{base}/add/").status_code == 403
+    assert browser.post(f"{base}/add/", {}).status_code == 403
+    assert browser.get(f"{base}/{first.pk}/change/").status_code == 200
+    assert browser.post(f"{base}/{first.pk}/change/", {"name": "changed"}).status_code == 403
+    assert browser.get(f"{base}/{first.pk}/delete/").status_code == 403
+    assert browser.post(f"{base}/{first.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert "delete_selected" not in text(browser.get(f"{base}/"))
+    assert model.objects.filter(pk=first.pk).exists()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_delete_selected_is_refused_even_when_it_is_posted(browser: Client, job: Job, model: type) -> None:
+    first = model.objects.order_by("pk")[0]  # type: ignore[attr-defined]
+    form = {"action": "delete_selected", "_selected_action": [first.pk], "post": "yes"}
+
+    browser.post(f"/admin/shipping/{model.__name__.lower()}/", form)
+
+    assert model.objects.filter(pk=first.pk).exists()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("model", [Row, Event, Label, Run])
+def test_things_of_a_job_are_found_by_job(browser: Client, job: Job, model: type) -> None:
+    other = make_interrupted_job(3, completed=2, name="Another job")
+    record(other, EventKind.created)
+
+    page = text(browser.get(f"/admin/shipping/{model.__name__.lower()}/?job__exact={job.pk}"))
+
+    assert "Torn off" in page
+    assert "Another job" not in page
+
+
+def test_a_jobs_page_leads_to_its_things(browser: Client, job: Job) -> None:
+    links = [each.get("href") for each in tags(browser.get(f"/admin/shipping/job/{job.pk}/change/"), "a")]
+
+    for model in ("row", "label", "run", "event"):
+        assert f"/admin/shipping/{model}/?job__exact={job.pk}" in links
+    assert f"/jobs/{job.pk}/" in links
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", {"Torn off", "At work", "Stopped"}),
+        ("?interrupted=yes", {"Torn off"}),
+        ("?interrupted=no", {"At work", "Stopped"}),
+        ("?status__exact=cancelled", {"Stopped"}),
+        ("?carrier=sandbox", {"Torn off", "At work", "Stopped"}),
+        ("?q=torn", {"Torn off"}),
+        ("?q=nothing-like-it", set()),
+        ("?interrupted=nonsense", {"Torn off", "At work", "Stopped"}),
+    ],
+)
+def test_jobs_are_filtered_and_searched(browser: Client, job: Job, query: str, shown: set[str]) -> None:
+    make_live_run(make_job(2, name="At work", status=JobStatus.running))
+    make_job(2, name="Stopped", status=JobStatus.cancelled)
+
+    page = text(browser.get(f"/admin/shipping/job/{query}"))
+
+    assert {name for name in ("Torn off", "At work", "Stopped") if f">{name}</a>" in page} == shown
+
+
+def test_a_job_is_found_by_its_code_and_shows_how_it_stands(browser: Client, job: Job) -> None:
+    page = text(browser.get(f"/admin/shipping/job/?q={job.code}"))
+
+    assert ">Torn off</a>" in page
+    assert '<td class="field-standing">Interrupted</td>' in page
+    assert "$15.00" in page
+
+
+def test_more_jobs_cost_no_more_queries(browser: Client) -> None:
+    sender = make_sender()
+    counts = []
+    for more in (2, 20):
+        for _number in range(more):
+            make_dead_run(make_job(2, status=JobStatus.running, sender=sender))
+        with CaptureQueriesContext(connection) as queries:
+            browser.get("/admin/shipping/job/")
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_its_pages_work_under_the_strict_content_security_policy(browser: Client, job: Job, model: type) -> None:
+    response = browser.get(f"/admin/shipping/{model.__name__.lower()}/")
+
+    assert "script-src 'self'" in response["Content-Security-Policy"]
+    executable = [each for each in tags(response, "script") if each.get("type") != "application/json"]
+    assert all(each.get("src") for each in executable)
+    assert not {name for name in attributes_used(response) if name == "style" or name.startswith("on")}
+
+
+def test_staff_who_may_view_only_get_no_actions(db: None, job: Job) -> None:
+    staff = grant(User.objects.create_user("staff", password="staff", is_staff=True), "view_job")
+
+    page = text(browser_of(staff).get("/admin/shipping/job/"))
+
+    assert "Torn off" in page
+    assert 'name="action"' not in page
+
+
+def test_clerks_who_are_not_staff_stay_outside(clerk: User) -> None:
+    assert browser_of(clerk).get("/admin/shipping/job/").status_code == 302
+
+
+def test_the_admin_for_jobs_is_the_one_that_knows_interrupted_ones() -> None:
+    assert type(admin.site.get_model_admin(Job)).__module__ == "recovery.admin"

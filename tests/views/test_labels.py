@@ -1,0 +1,61 @@
+"""Downloading a label's file."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.http import FileResponse
+from django.test import Client
+
+from shipping.models import Label
+from shipping.states import EventKind, JobStatus
+from tests.factories import complete_row, make_job, row_of
+from tests.views.conftest import browser_of
+from tests.views.reading import text
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def label() -> Label:
+    return complete_row(row_of(make_job(1, status=JobStatus.running), 1))
+
+
+def test_it_streams_the_bytes_under_the_rows_reference(browser: Client, label: Label) -> None:
+    label.file.name = default_storage.save("labels/test.pdf", ContentFile(b"%PDF-1.4 the label"))
+    label.save()
+
+    response = browser.get(f"/labels/{label.pk}/")
+
+    assert isinstance(response, FileResponse)
+    assert b"".join(response) == b"%PDF-1.4 the label"
+    assert response["Content-Type"] == "application/pdf"
+    assert f"{label.job.code}-000001-1.pdf" in response["Content-Disposition"]
+    response.close()
+
+
+def test_a_label_without_its_file_yet_says_so(browser: Client, label: Label) -> None:
+    response = browser.get(f"/labels/{label.pk}/")
+
+    assert response.status_code == 404
+    assert "A worker fetches it from the carrier by itself" in text(response)
+    assert label.tracking_number in text(response)
+
+
+def test_a_file_that_was_lost_is_queued_again(browser: Client, label: Label) -> None:
+    label.file.name = "labels/lost.pdf"
+    label.save()
+
+    response = browser.get(f"/labels/{label.pk}/")
+
+    assert response.status_code == 404
+    assert Label.objects.file_missing().filter(pk=label.pk).exists()
+    assert label.job.events.filter(kind=EventKind.label_file_missing).exists()
+
+
+def test_an_unknown_label_is_not_found(browser: Client) -> None:
+    assert browser.get("/labels/999/").status_code == 404
+
+
+def test_it_is_not_for_outsiders(outsider: User, label: Label) -> None:
+    assert browser_of(outsider).get(f"/labels/{label.pk}/").status_code == 403
