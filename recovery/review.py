@@ -24,7 +24,7 @@ from shipping.models.clock import book_now, local_seconds
 from shipping.rows import move_row
 from shipping.runs import end_runs, issue_runs, record
 from shipping.services import FactsMoved, Refused
-from shipping.states import EventKind, RowStatus
+from shipping.states import EventKind, RowStatus, RunEnd
 
 DECIDABLE = frozenset({RowStatus.needs_review, RowStatus.failed})
 
@@ -53,7 +53,7 @@ def send_again(row: Row, *, actor: User | None = None, reason: str = "") -> Row:
         only_waited = condition(job) == Condition.waiting_for_person
         move_row(job, fresh, RowStatus.pending, **DECIDED, error_code="", error_message="")
         if only_waited:
-            end_runs(job)
+            end_runs(job, live=RunEnd.fenced)
             job.epoch += 1
             issue_runs(job)
     return fresh

@@ -50,8 +50,12 @@ def note_missing_file(label: Label) -> None:
 def note_lost_files() -> int:
     """Look for every label's file in the storage; those that are gone are fetched again. Returns how many."""
     lost = 0
-    for label in Label.objects.filter(voided_at__isnull=True).exclude(file="").select_related("row").iterator():
-        if not default_storage.exists(str(label.file)):
-            note_missing_file(label)
-            lost += 1
+    after = 0
+    # Page by page: on SQLite, a write inside an open read fails at once when somebody else wrote meanwhile.
+    while page := list(Label.objects.kept_files().filter(pk__gt=after).select_related("row").order_by("pk")[:1000]):
+        after = page[-1].pk
+        for label in page:
+            if not default_storage.exists(str(label.file)):
+                note_missing_file(label)
+                lost += 1
     return lost

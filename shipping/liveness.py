@@ -1,5 +1,6 @@
 """Which runs live, which jobs are interrupted. Always derived, never stored: no crash can fail to record it."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ def _start_ticks_and_state(pid: int) -> tuple[int, str] | None:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
+        # Where /proc hides other users' processes, a missing file says nothing: then this raises PermissionError.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 0)
+            raise PermissionError(f"process {pid} is hidden") from None
         return None
     return int(fields[19]), fields[0]
 
@@ -107,7 +112,7 @@ def work_left() -> Q:
         ~Q(error_code="")
         | ~Q(sweep=Sweep.none)
         | Q(Exists(rows.pending()))
-        | Q(Exists(rows.workable().owed()))
+        | Q(Exists(rows.owed_to_us()))
         | Q(Exists(voids))
     )
 

@@ -49,22 +49,23 @@ def issue_run(job: Job, *, turn: int = 1) -> Run:
 def queue_after_commit(run: Run) -> None:
     """Put a run's ticket in the task queue after the commit; a queue that is down does not undo the choice."""
     # No partial: Django reports what fails in a robust hook by its __qualname__.
-    transaction.on_commit(lambda: _enqueue(run.pk), robust=True)
+    transaction.on_commit(lambda: enqueue(run.pk), robust=True)
 
 
-def _enqueue(run_id: int) -> None:
+def enqueue(run_id: int) -> None:
+    """Put a run's ticket in the task queue."""
     # By name: the tasks stand above the services and import them.
     import_string("shipping.tasks.ship").enqueue(run_id)
 
 
-def end_runs(job: Job) -> None:
-    """End all open runs of a job because of a choice, each with what was the matter with it."""
+def end_runs(job: Job, *, live: RunEnd) -> None:
+    """End all open runs of a job, each with what was the matter with it; those that live with the reason `live`."""
     now = book_now()
     for run in job.runs.open():
         if run.started_at is None:
             run.end_reason = RunEnd.never_started
         elif is_live(run, now):
-            run.end_reason = RunEnd.fenced
+            run.end_reason = live
         else:
             run.end_reason = RunEnd.died
         run.ended_at = timezone.now()

@@ -15,7 +15,7 @@ from shipping.models.clock import book_now
 from shipping.models.row import RowQuerySet
 from shipping.reads import Facts, JobReads
 from shipping.runs import end_runs, issue_runs, record
-from shipping.states import JOB_TRANSITIONS, EventKind, JobStatus, RowStatus, Sweep
+from shipping.states import JOB_TRANSITIONS, EventKind, JobStatus, RowStatus, RunEnd, Sweep
 
 # No transaction touches more rows than this.
 CHUNK_ROWS = 1_000
@@ -80,7 +80,9 @@ class JobService(JobReads):
         file_columns: list[str] | None = None,
         import_complete: bool = True,
     ) -> Job:
-        """A new job without rows. Raises Refused for a carrier that is not configured, or a name that is empty or too long."""
+        """A new job without rows. Raises Refused for a carrier that is not configured and a name that is empty or
+        too long.
+        """
         if carrier not in carrier_names():
             raise Refused(f"No carrier named {carrier!r} is configured; there is {', '.join(carrier_names())}.")
         if not 0 < len(name.strip()) <= NAME_LENGTH:
@@ -102,7 +104,7 @@ class JobService(JobReads):
         self, job_id: int, status: JobStatus | str, *, actor: User | None = None, reason: str = ""
     ) -> Job:
         """Move a job to another status and nothing more: no run is issued, so a job that is put to `running` like
-        this is interrupted. Raises UnknownJob, or IllegalTransition, which says what is possible.
+        this is interrupted, and rows in doubt are still asked about whatever the status. Raises UnknownJob, or IllegalTransition, which says what is possible.
         """
         job = self._lock(job_id)
         self._move(job, JobStatus(status))
@@ -127,6 +129,9 @@ class JobService(JobReads):
         if not job.total_rows:
             raise Refused(f"“{job.name}” has no rows.")
         kind = EventKind.resumed if job.status == JobStatus.paused else EventKind.started
+        if job.stop_on_error:
+            # What halted it before the pause, and what was rejected since: the pause raised the epoch by one.
+            self._retry_rows(job, job.rows.filter(status=RowStatus.failed, failed_epoch__gte=job.epoch - 1))
         self._move(job, JobStatus.running)
         self._clear_error(job)
         self._new_epoch(job)
@@ -184,8 +189,8 @@ class JobService(JobReads):
             retried = self._retry_rows(job, job.rows.filter(status=RowStatus.failed, failed_epoch=job.epoch))
         else:
             retried = 0
-        if retry_failed:
-            job.sweep = job.sweep or Sweep.retry
+        if retry_failed and not job.sweep:
+            job.sweep = Sweep.retry
             job.sweep_next_row = 1
         error = {"code": job.error_code, "message": job.error_message, "row": job.error_row_number}
         self._clear_error(job)
@@ -266,8 +271,10 @@ class JobService(JobReads):
         Returns how many are to be asked about. Raises UnknownJob.
         """
         job = self._lock(job_id)
-        waiting = job.rows.owed().exclude(run__in=liveness.live_run_ids(job_id)).values_list("pk", flat=True)
-        asked = job.rows.filter(pk__in=list(waiting[:CHUNK_ROWS])).update(ask_after=book_now(), questions_failed=0)
+        waiting = job.rows.owed().exclude(run__in=liveness.live_run_ids(job_id)).order_by("due")
+        asked = job.rows.filter(pk__in=list(waiting.values_list("pk", flat=True)[:CHUNK_ROWS])).update(
+            ask_after=book_now(), questions_failed=0
+        )
         if asked:
             record(job, EventKind.check_requested, actor=actor, rows=asked)
         return asked
@@ -305,10 +312,11 @@ class JobService(JobReads):
         job.status = status
         if job.is_over:
             job.ended_at = timezone.now()
+            job.sweep = Sweep.none
 
     def _new_epoch(self, job: Job) -> None:
         """Fence every older run: after this commit none of them claims a row."""
-        end_runs(job)
+        end_runs(job, live=RunEnd.fenced)
         job.epoch += 1
 
     def _clear_error(self, job: Job) -> None:
@@ -330,8 +338,6 @@ class JobService(JobReads):
         shown = self.facts(job)
         self._move(job, status)
         self._new_epoch(job)
-        if job.is_over:
-            job.sweep = Sweep.none
         job.save()
         in_flight = job.rows.owed().count()
         record(job, kind, actor=actor, reason=reason, shown=asdict(shown), in_flight_rows=in_flight)

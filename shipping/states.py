@@ -145,6 +145,7 @@ class EventKind(TextChoices):
     adopted = "adopted", _("Label adopted")
     late_label = "late_label", _("Label recorded late")
     not_bought = "not_bought", _("Found not bought")
+    unanswered = "unanswered", _("A second charge could not be ruled out")
     set_aside = "set_aside", _("Set aside for review")
     second_charge = "second_charge", _("Charged a second time")
     label_conflict = "label_conflict", _("Label belongs to another row")
@@ -154,4 +155,5 @@ class EventKind(TextChoices):
     void_requested = "void_requested", _("Void requested")
     voided = "voided", _("Voided")
     void_refused = "void_refused", _("Void refused")
+    void_unanswered = "void_unanswered", _("Void not answered")
     label_file_missing = "label_file_missing", _("Label file missing")

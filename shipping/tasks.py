@@ -17,6 +17,6 @@ def ship(run_id: int) -> str:
 
 
 @task()
-def keep_house() -> bool:
-    """One round of housekeeping; true when there is more to do."""
-    return Housekeeper(process_wire()).round(patience=0.2)
+def keep_house() -> None:
+    """Housekeeping, for engines with a schedule: until there is nothing to do, for half a minute at most."""
+    Housekeeper(process_wire()).run(seconds=30.0)

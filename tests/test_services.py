@@ -186,7 +186,7 @@ def test_a_task_queue_that_is_down_does_not_undo_a_choice(
     def down(_run_id: int) -> None:
         raise ConnectionError("the broker is down")
 
-    monkeypatch.setattr("shipping.runs._enqueue", down)
+    monkeypatch.setattr("shipping.runs.enqueue", down)
     job = make_job(rows=1)
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         service.start(job.pk)

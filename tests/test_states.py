@@ -1,5 +1,7 @@
 """The state machines as tables, and the rows' counters that follow them."""
 
+from typing import Any
+
 import pytest
 
 from shipping.models import Job
@@ -60,10 +62,11 @@ def test_a_row_moves_only_along_the_table_and_takes_the_counters_with_it(before:
     owed = {"handle": "shp_1", "due": 1.0} if before == RowStatus.in_flight else {}
     type(row).objects.filter(pk=row.pk).update(status=before, **owed)
     row.refresh_from_db()
-    fields = {
+    wanted: dict[RowStatus, dict[str, Any]] = {
         RowStatus.completed: {"label": label, "due": None},
         RowStatus.in_flight: {"handle": "shp_1", "due": 1.0},
-    }.get(after, {"due": None})
+    }
+    fields = wanted.get(after, {"due": None})
     if after not in ROW_TRANSITIONS[before]:
         with pytest.raises(IllegalRowMove):
             move_row(job, row, after, **fields)

@@ -49,16 +49,21 @@ _REFUSED_REFUNDS = {
 }
 
 
+def _now() -> float:
+    """Seconds that also pass while the machine sleeps, as they do for the engine's deadlines."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class _Countdown:
     """The time of one call of the port, shared by all the requests that it sends."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._ends = time.monotonic() + seconds
+        self._ends = _now() + seconds
 
     def left(self, *, share: float = 0.0) -> float:
         """The seconds left. Raises Unavailable when they are less than this share of the whole."""
-        left = self._ends - time.monotonic()
+        left = self._ends - _now()
         if left <= self._seconds * share:
             raise Unavailable("NO_TIME_LEFT", "The carrier took so long that no time was left to go on.")
         return left

@@ -35,8 +35,8 @@ from shipping.engine.voids import pick_voids, settle_void
 from shipping.liveness import ProcessIdentity, is_live, may_start
 from shipping.models import Job, Label, Row, Run
 from shipping.models.clock import book_now, local_seconds
-from shipping.runs import issue_run, record
-from shipping.states import EventKind, JobStatus, RowStatus, RunEnd
+from shipping.runs import end_runs, issue_run, record
+from shipping.states import EventKind, JobStatus, RowStatus, RunEnd, Sweep
 
 
 class CommitUnknown(Exception):
@@ -119,7 +119,7 @@ def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before:
     beating = run_id is not None and _beat(job, run_id, now)
     _file(job, inbox, now)
     may_sweep = beating and job.status == JobStatus.running and not job.error_code
-    sweeping = bool(job.sweep) and (may_sweep or job.is_over)
+    sweeping = bool(job.sweep) and (may_sweep or (job.is_over and job.sweep == Sweep.void))
     if sweeping:
         sweep_chunk(job)
     standing = _standing(job, run_id, beating)
@@ -195,7 +195,7 @@ def _settle_preparation(job: Job, row: Row, preparation: Preparation, error: Car
     if isinstance(error, Rejected):
         settle_rejected_preparation(job, row, error)
     else:
-        Row.objects.filter(pk=row.pk, status=RowStatus.pending).update(run=None)
+        _let_go(job, preparation.run_id, [row.pk])
 
 
 def _claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: float) -> list[Letter]:
@@ -252,9 +252,12 @@ def _without_foreign_handles(job: Job, ready: Collection[Ready]) -> list[Ready]:
     handle must not tear the whole tick down, nor have one purchase stand for two rows.
     """
     by_handle: dict[str, Ready] = {}
-    foreign = [
-        each.preparation.row_id for each in ready if by_handle.setdefault(each.prepared.handle, each) is not each
-    ]
+    foreign: list[int] = []
+    for each in ready:
+        first = by_handle.setdefault(each.prepared.handle, each)
+        # The same row prepared twice (the first answer came late) is no conflict.
+        if first.preparation.row_id != each.preparation.row_id:
+            foreign.append(each.preparation.row_id)
     taken = Row.objects.filter(account=job.carrier, handle__in=list(by_handle)).values_list("handle", "pk")
     for handle, row_id in taken:
         if row_id != by_handle[handle or ""].preparation.row_id:
@@ -275,18 +278,27 @@ def _reserve(job: Job, run_id: int, limit: int, now: float) -> list[Letter]:
     free = Q(run__isnull=True) | ~Q(run__in=live)
     rows = list(job.rows.pending().filter(free).order_by("number")[:limit])
     job.rows.pending().filter(pk__in=[row.pk for row in rows]).update(run=run_id)
-    return [
-        Preparation(
-            job_id=job.pk,
-            carrier=job.carrier,
-            row_id=row.pk,
-            number=row.number,
-            attempt=row.attempt,
-            order=row.carrier_order(job),
-            handle=row.handle or "",
-        )
-        for row in rows
-    ]
+    letters = (_preparation(job, run_id, row) for row in rows)
+    return [letter for letter in letters if letter is not None]
+
+
+def _preparation(job: Job, run_id: int, row: Row) -> Preparation | None:
+    """The letter that has a row prepared; a row that can't be read as an order fails here."""
+    try:
+        order = row.carrier_order(job)
+    except (KeyError, TypeError, ValueError) as error:
+        settle_rejected_preparation(job, row, Rejected("bad_order", f"This row can't be read as an order: {error!r}"))
+        return None
+    return Preparation(
+        job_id=job.pk,
+        carrier=job.carrier,
+        run_id=run_id,
+        row_id=row.pk,
+        number=row.number,
+        attempt=row.attempt,
+        order=order,
+        handle=row.handle or "",
+    )
 
 
 def _errands(job: Job, limit: int, now: float) -> list[Letter]:
@@ -302,7 +314,9 @@ def _errands(job: Job, limit: int, now: float) -> list[Letter]:
 
 def _work_left(job: Job) -> bool:
     """Whether a run could still do something: others' rows, doubts, voids. Not for rows in review alone."""
-    return bool(job.sweep) or job.rows.workable().exists() or Label.objects.void_owed().filter(job=job).exists()
+    if job.sweep or job.rows.pending().exists() or job.rows.owed_to_us().exists():
+        return True
+    return Label.objects.void_owed().filter(job=job).exists()
 
 
 def complete_if_done(job: Job) -> bool:
@@ -313,6 +327,7 @@ def complete_if_done(job: Job) -> bool:
         return False
     job.status = JobStatus.completed
     job.ended_at = timezone.now()
+    end_runs(job, live=RunEnd.no_work)
     record(job, EventKind.completed, successful=job.successful_rows, failed=job.failed_rows, skipped=job.skipped_rows)
     return True
 
@@ -326,7 +341,8 @@ def end_run(run_id: int, reason: RunEnd, error: CarrierError | None = None, row_
     job = Job.objects.lock(run.job_id)
     if error is not None and job.epoch == run.epoch:
         halt(job, error, row_number)
-    job.rows.pending().filter(run=run_id).update(run=None)
+    # Not by job: the index on `run` finds the few rows at once.
+    Row.objects.pending().filter(run=run_id).update(run=None)
     ended = _end(run_id, reason)
     goes_on = job.status == JobStatus.running and not job.error_code and job.epoch == run.epoch
     if ended and reason == RunEnd.handed_over and goes_on:

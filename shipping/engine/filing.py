@@ -46,8 +46,10 @@ def file_late(wire: Wire, replies: Iterable[Reply]) -> None:
     for job_id, its_replies in by_job.items():
         try:
             file_all(job_id, its_replies)
-        except TRY_AGAIN as error:
+        except Exception as error:
             wire.put_back(its_replies)
+            if not isinstance(error, TRY_AGAIN):
+                logger.exception("Answers for job %s could not be filed; they are kept.", job_id)
             let_go_of_database(error)
 
 

@@ -3,6 +3,7 @@ workers, as a periodic task where the engine has them, and by `manage.py houseke
 """
 
 import logging
+import time
 
 from django.conf import settings
 from django.db import transaction
@@ -10,18 +11,20 @@ from django.db.models import F
 
 from shipping.engine import books, filing
 from shipping.engine.letters import Inbox
+from shipping.engine.loop import BREATH_SECONDS
 from shipping.engine.wire import Wire
 from shipping.liveness import live_run_ids, may_start
 from shipping.models import Job, Label, Row, Run
 from shipping.models.clock import book_now, local_seconds
 from shipping.runs import queue_after_commit, record
-from shipping.states import OPEN_JOB_STATUSES, EventKind, Sweep
+from shipping.states import OPEN_JOB_STATUSES, EventKind, JobStatus, Sweep
 
 logger = logging.getLogger("onceship.housekeeping")
 
 # One round stays short, so that an idle worker hears of new work.
 ROUND_SECONDS = 2.0
 JOBS_A_ROUND = 20
+PATIENCE_SECONDS = 0.2
 
 
 class Housekeeper:
@@ -32,27 +35,56 @@ class Housekeeper:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
 
-    def round(self, patience: float = 0.0) -> bool:
-        """File what came back (waiting up to `patience` seconds for it) and send what is due, for ROUND_SECONDS at
-        most. True while there is or may soon be more to do: something was sent, or is still out.
+    def run(self, seconds: float) -> None:
+        """Rounds until there is nothing to do or so many seconds are over, and then the answers of what is still
+        out: for a process that ends afterwards.
+        """
+        ends_at = local_seconds() + seconds
+        while self.round() and local_seconds() < ends_at:
+            pass
+        ends_at = local_seconds() + settings.REQUEST_TIMEOUT_SECONDS
+        while self.wire.errands.waiting and local_seconds() < ends_at:
+            self.file_answers()
+
+    def file_answers(self) -> bool:
+        """File what came back, waiting a moment for what is out; true when something was there."""
+        replies = self.wire.collect(PATIENCE_SECONDS if self.wire.errands.waiting else 0.0)
+        filing.file_late(self.wire, replies)
+        return bool(replies)
+
+    def round(self) -> bool:
+        """File what came back and send what is due, for ROUND_SECONDS at most. True while there is or may soon be
+        more to do: something was sent, or is still out.
         """
         ends_at = local_seconds() + ROUND_SECONDS
         busy = bool(self._queue_lost_runs_again())
         while True:
-            replies = self.wire.collect(patience if self.wire.errands.waiting else 0.0)
-            filing.file_late(self.wire, replies)
+            filed = self.file_answers()
             served = [self._serve(job_id) for job_id in self._jobs_with_errands()]
-            busy = busy or bool(replies) or any(served)
-            if not any(served) and not replies:
+            busy = busy or filed or any(served)
+            if not any(served) and not filed:
                 return busy or self.wire.errands.waiting > 0
             if local_seconds() > ends_at:
                 return True
 
     def _serve(self, job_id: int) -> bool:
-        """Send what one job has to ask, as far as there is room; true when something was sent or swept."""
-        outcome = books.tick(job_id, Inbox(), books.Wishes(errands=self.wire.errands.free))
+        """Send what one job has to ask, as far as there is room; true when something was sent or swept. A job that
+        can't be served now must not keep others from it.
+        """
+        began = local_seconds()
+        try:
+            outcome = books.tick(job_id, Inbox(), books.Wishes(errands=self.wire.errands.free))
+        except filing.TRY_AGAIN as error:
+            filing.let_go_of_database(error)
+            return False
+        except Exception:
+            logger.exception("Housekeeping for job %s failed.", job_id)
+            return False
         for letter in outcome.letters:
             self.wire.send(letter)
+        if outcome.sweeping:
+            # As long as this chunk has held the write lock, others may have it.
+            time.sleep(max(BREATH_SECONDS, local_seconds() - began))
         return bool(outcome.letters) or outcome.sweeping
 
     def _jobs_with_errands(self) -> list[int]:
@@ -81,8 +113,9 @@ class Housekeeper:
         so this happens at most once a lease.
         """
         before = book_now() - settings.LEASE_SECONDS
-        lost = Run.objects.issued().filter(queued__lt=before).values_list("pk", "job")[:JOBS_A_ROUND]
-        return sum(self._queue_again(run_id, job_id) for run_id, job_id in lost)
+        lost = Run.objects.issued().filter(queued__lt=before, job__status=JobStatus.running, job__error_code="")
+        current = lost.filter(epoch=F("job__epoch")).order_by("queued").values_list("pk", "job")
+        return sum(self._queue_again(run_id, job_id) for run_id, job_id in current[:JOBS_A_ROUND])
 
     @transaction.atomic
     def _queue_again(self, run_id: int, job_id: int) -> bool:
@@ -90,10 +123,13 @@ class Housekeeper:
         now = book_now()
         siblings = list(job.runs.open())
         run = next((each for each in siblings if each.pk == run_id), None)
-        if run is None or run.queued >= now - settings.LEASE_SECONDS or not may_start(run, job, siblings, now):
+        if run is None or run.queued >= now - settings.LEASE_SECONDS:
             return False
+        # Also for one that may not start now: it goes to the end of the line, and holds up no other.
         run.queued = now
         run.save(update_fields=["queued"])
+        if not may_start(run, job, siblings, now):
+            return False
         record(job, EventKind.run_requeued, run=run)
         queue_after_commit(run)
         return True

@@ -21,6 +21,7 @@ class Preparation:
 
     job_id: int
     carrier: str
+    run_id: int
     row_id: int
     number: int
     attempt: int

@@ -19,6 +19,7 @@ logger = logging.getLogger("onceship.engine")
 
 IDLE_SECONDS = 0.5
 ERRANDS_EVERY_SECONDS = 1.0
+BREATH_SECONDS = 0.03
 
 
 class InternalError(CarrierError):
@@ -47,6 +48,7 @@ class RunLoop:
         self.hand_over_at = local_seconds() + settings.RUN_SECONDS
         self.beat_at = 0.0
         self.errands_at = 0.0
+        self.tick_seconds = 0.0
 
     def work(self) -> RunEnd:
         """Run to the end; returns why it ended."""
@@ -61,6 +63,7 @@ class RunLoop:
             logger.exception("Run %s of job %s failed.", self.run_id, self.job_id)
             self.halting = (InternalError("internal_error", f"{type(error).__name__}: {error}"), 0)
             reason = RunEnd.halted
+            self.wire.put_back(self.inbox)
         self._end(reason)
         return reason
 
@@ -68,9 +71,13 @@ class RunLoop:
 
     def _collect(self) -> None:
         """Wait for replies, unless something can be done at once, and sort them."""
-        at_once = self.standing is Standing.sweeping or bool(self._claimable())
+        at_once = bool(self._claimable())
         others: list[Reply] = []
-        for reply in self.wire.collect(0.0 if at_once else min(IDLE_SECONDS, settings.HEARTBEAT_SECONDS / 2)):
+        patience = 0.0 if at_once else min(IDLE_SECONDS, settings.HEARTBEAT_SECONDS / 2)
+        if self.standing is Standing.sweeping:
+            # As long as a chunk of the sweep has held the write lock, others may have it.
+            patience = max(BREATH_SECONDS, self.tick_seconds)
+        for reply in self.wire.collect(patience):
             if reply.letter.job_id == self.job_id:
                 self._sort(reply)
             else:
@@ -131,6 +138,7 @@ class RunLoop:
         if idle and self.standing is not Standing.sweeping and now < self.beat_at:
             return
         outcome = self._tick_durably(wishes)
+        self.tick_seconds = local_seconds() - now
         if outcome is None:
             return
         bought = any(isinstance(reply.letter, Claim) for reply in self.inbox)

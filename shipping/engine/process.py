@@ -7,6 +7,7 @@ from shipping.engine.loop import RunLoop
 from shipping.engine.wire import process_wire
 from shipping.liveness import this_process
 from shipping.models import Run
+from shipping.runs import enqueue
 
 # Set when this process is told to end (SIGTERM): its run settles what is in the air and hands over.
 stopping = threading.Event()
@@ -18,6 +19,9 @@ def work(run_id: int) -> str:
     A ticket that was delivered twice, or late, starts nothing.
     """
     run = _start(run_id)
+    if run is None and stopping.is_set():
+        enqueue(run_id)
+        return "handed back"
     if run is None:
         return "not started"
     return RunLoop(run, process_wire(), stopping).work().value

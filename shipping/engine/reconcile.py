@@ -89,5 +89,11 @@ def _could_not_find_out(job: Job, row: Row, error: CarrierError, now: float) -> 
     Row.objects.filter(pk=row.pk).update(
         answer=answer, answered_at=timezone.now(), ask_after=now + wait_after(failed), questions_failed=failed
     )
-    if failed >= settings.REVIEW_AFTER_QUESTIONS and row.status == RowStatus.in_flight:
+    if failed < settings.REVIEW_AFTER_QUESTIONS:
+        return
+    if row.status == RowStatus.completed:
+        # Its label is known; whether this claim charged a second time can't be found out this way.
+        record(job, EventKind.unanswered, row=row, code=error.code, message=error.message)
+        clear_owed(job, row)
+    elif row.status == RowStatus.in_flight:
         set_aside(job, row, "could_not_find_out", f"The carrier could not say whether this was bought. {error.message}")

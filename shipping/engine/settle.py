@@ -56,7 +56,9 @@ def settle_bought(
             tracking_number=purchase.tracking_number,
             recorded_for={"job": label.job_id, "row": label.row_id},
         )
-        if answers:
+        if answers and row.status == RowStatus.completed:
+            clear_owed(job, row)
+        elif answers:
             set_aside(job, row, "label_conflict", "The carrier answered with a label that belongs to another row.")
         return label
     elif answers and row.status != RowStatus.completed:
@@ -109,7 +111,7 @@ def clear_owed(job: Job, row: Row) -> None:
     """The row's answer has come: nothing is owed any more, and a restart that waited for it goes ahead."""
     Row.objects.filter(pk=row.pk).update(**ANSWERED)
     row.due, row.run, row.questions_failed = None, None, 0
-    if row.rebuy and row.label is not None:
+    if row.rebuy and row.label is not None and not row.label.is_void_owed:
         buy_again(job, row, row.label)
 
 

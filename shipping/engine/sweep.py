@@ -7,8 +7,11 @@ from django.db.models import F, QuerySet, Sum
 from shipping.models import Job, Label, Row
 from shipping.rows import count_move
 from shipping.runs import record
-from shipping.services import CHUNK_ROWS, RETRIED
+from shipping.services import RETRIED
 from shipping.states import EventKind, RowStatus, Sweep, VoidRequest
+
+# Few enough that a chunk holds SQLite's write lock well under 200 ms.
+CHUNK_ROWS = 500
 
 
 def sweep_chunk(job: Job) -> None:
@@ -40,6 +43,8 @@ def _buy_again(job: Job, rows: QuerySet[Row]) -> None:
     """Completed rows whose label was shown: bought again now, or after the void, or after the answer they owe."""
     shown = rows.filter(status=RowStatus.completed, label__lte=job.sweep_mark)
     if job.sweep_void:
+        # The void goes first, also where an earlier restart only waited for an answer.
+        Row.objects.filter(pk__in=list(shown.filter(rebuy=True).values_list("pk", flat=True))).update(rebuy=False)
         _request_voids(job, shown.filter(label__voided_at__isnull=True), VoidRequest.rebuy)
         shown = shown.filter(label__voided_at__isnull=False)
     shown.filter(due__isnull=False).update(rebuy=True)

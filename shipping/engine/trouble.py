@@ -38,19 +38,21 @@ class Trouble:
             self.wait_until = 0.0
 
     def too_long(self) -> bool:
-        """Whether this has lasted for HALT_AFTER_SECONDS."""
-        return self.lasting and local_seconds() - self.since >= settings.HALT_AFTER_SECONDS
+        """Whether this has lasted for HALT_AFTER_SECONDS, or will have when the carrier's own Retry-After ends."""
+        until = max(local_seconds(), self.wait_until)
+        return self.lasting and until - self.since >= settings.HALT_AFTER_SECONDS
 
     def _add(self, error: Unavailable | Unknown) -> None:
         now = local_seconds()
+        if not self.failures:
+            self.since = now
         named = error.retry_after if isinstance(error, Unavailable) else None
         self.wait_until = max(self.wait_until, now + (named or 0.0))
         if self.failures and now < self.backed_off_until:
             return  # sent before the last wait began: the same trouble, not more of it
-        if not self.failures:
-            self.since = now
         self.failures += 1
-        wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(self.failures - 1, 10))
+        longest = min(LONGEST_WAIT_SECONDS, settings.HALT_AFTER_SECONDS / 2)
+        wait = min(longest, FIRST_WAIT_SECONDS * 2 ** min(self.failures - 1, 10))
         wait *= random.uniform(0.5, 1.0)  # noqa: S311 (jitter)
         self.backed_off_until = now + wait
         self.wait_until = max(self.wait_until, self.backed_off_until)

@@ -11,7 +11,7 @@ from shipping.rows import buy_again
 from shipping.runs import record
 from shipping.states import EventKind, RowStatus, VoidRequest
 
-GIVE_UP_AFTER_FAILURES = 8
+FLAG_AFTER_FAILURES = 8
 
 
 def pick_voids(job: Job, limit: int, now: float) -> list[VoidLetter]:
@@ -34,14 +34,16 @@ def pick_voids(job: Job, limit: int, now: float) -> list[VoidLetter]:
 
 def settle_void(job: Job, label: Label, outcome: VoidAnswer | CarrierError, now: float) -> None:
     """Apply the answer to a void. "Submitted" counts as voided; a refused one leaves the row as it is, flagged."""
-    if label.voided_at is not None or label.void_requested == VoidRequest.none:
+    if label.voided_at is not None:
         return
-    if isinstance(outcome, CarrierError):
-        _could_not_void(job, label, outcome, now)
-    elif outcome.state is VoidState.refused:
-        _refused(job, label, outcome.message)
-    else:
+    if isinstance(outcome, VoidAnswer) and outcome.state is not VoidState.refused:
         _voided(job, label, outcome)
+    elif label.void_requested == VoidRequest.none:
+        return  # a late refusal of what was refused before
+    elif isinstance(outcome, CarrierError):
+        _could_not_void(job, label, outcome, now)
+    else:
+        _refused(job, label, outcome.message)
 
 
 def _voided(job: Job, label: Label, answer: VoidAnswer) -> None:
@@ -66,15 +68,19 @@ def _refused(job: Job, label: Label, message: str) -> None:
     label.void_requested = VoidRequest.none
     label.void_answer = message
     label.save(update_fields=["void_requested", "void_answer"])
-    row = Row.objects.get(pk=label.row_id)
-    Row.objects.filter(pk=row.pk).update(error_code="void_refused", error_message=message)
-    record(job, EventKind.void_refused, row=row, tracking_number=label.tracking_number, message=message)
+    _flag(job, label, EventKind.void_refused, message)
+
+
+def _flag(job: Job, label: Label, kind: EventKind, message: str) -> None:
+    Row.objects.filter(pk=label.row_id, label=label.pk).update(error_code=kind.value, error_message=message)
+    record(job, kind, row=label.row, tracking_number=label.tracking_number, message=message)
 
 
 def _could_not_void(job: Job, label: Label, error: CarrierError, now: float) -> None:
     label.void_failures += 1
     label.void_answer = error.message
-    label.void_after = now + wait_after(label.void_failures)
+    label.void_after = now + wait_after(label.void_failures, longest=3600.0)
     label.save(update_fields=["void_failures", "void_answer", "void_after"])
-    if label.void_failures >= GIVE_UP_AFTER_FAILURES:
-        _refused(job, label, f"The carrier did not answer {label.void_failures} times. {error.message}")
+    if label.void_failures == FLAG_AFTER_FAILURES:
+        # It may have been voided all the same, so it is asked for again and again, and a person can see it.
+        _flag(job, label, EventKind.void_unanswered, f"The carrier has not answered the void. {error.message}")

@@ -99,7 +99,8 @@ class Lane:
             with self._lock:
                 del self._out[id(sent)]
                 self._overdue.discard(id(sent))
-            self._replies.put(Reply(sent.letter, outcome))
+                # Under the lock: what is no longer waiting can be collected.
+                self._replies.put(Reply(sent.letter, outcome))
 
 
 class Wire:

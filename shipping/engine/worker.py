@@ -3,19 +3,20 @@ keep house while it is idle.
 """
 
 import logging
+import os
 import signal
-import sys
 import time
 from types import FrameType
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 from django_tasks_db.management.commands.db_worker import Worker as TaskWorker
 from django_tasks_db.models import DBTaskResult, DBTaskResultQuerySet
 from django_tasks_db.utils import exclusive_transaction
 
 from shipping.engine import filing, process
+from shipping.engine.books import CommitUnknown
 from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.wire import process_wire
 from shipping.liveness import this_process
@@ -51,8 +52,8 @@ class ShippingWorker(TaskWorker):
     def shutdown(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 (the parent's signature)
         """End once what is in the air is settled; a second signal ends at once, and leaves doubts behind."""
         if not self.running:
-            self.reset_signals()
-            sys.exit(1)
+            logger.warning("Ending at once: purchases in the air are left in doubt.")
+            os._exit(1)
         logger.info("Ending: purchases in the air are settled first.")
         self.running = False
         process.stopping.set()
@@ -70,12 +71,12 @@ class ShippingWorker(TaskWorker):
                 self._beat()
                 worked = self._work_one()
                 busy = self._keep_house(at_once=worked)
-            except (OperationalError, InterfaceError) as error:
+                if self.batch and not worked and not busy and not self._tickets().exists():
+                    break
+            except (AnyDatabaseError, CommitUnknown) as error:
                 # The outermost loop: a locked or lost database ends no worker.
                 filing.let_go_of_database(error)
                 continue
-            if self.batch and not worked and not busy and not self._tickets().exists():
-                break
             if self.running and not worked:
                 time.sleep(IDLE_SECONDS)
         self._say_goodbye()
@@ -99,10 +100,13 @@ class ShippingWorker(TaskWorker):
         return True
 
     def _keep_house(self, *, at_once: bool) -> bool:
+        if not self.running:
+            self.housekeeper.file_answers()
+            return False
         now = local_seconds()
         if not at_once and now < self.house_at:
             return False
-        busy = self.housekeeper.round(patience=IDLE_SECONDS)
+        busy = self.housekeeper.round()
         self.house_at = now if busy else now + min(1.0, settings.HEARTBEAT_SECONDS)
         return busy
 

@@ -23,6 +23,10 @@ class LabelQuerySet(models.QuerySet["Label"]):
         """Labels whose bytes we do not hold (a voided label's are not wanted any more)."""
         return self.filter(file="", voided_at__isnull=True)
 
+    def kept_files(self) -> Self:
+        """Labels whose bytes the books say we hold, and still want."""
+        return self.filter(voided_at__isnull=True).exclude(file="")
+
 
 class Label(models.Model):
     """One purchase. Ids rise in the order of commit within a job, since inserts hold the job's lock.
@@ -76,3 +80,8 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return self.tracking_number
+
+    @property
+    def is_void_owed(self) -> bool:
+        """Whether a void was ordered and not answered yet."""
+        return self.void_requested != VoidRequest.none and self.voided_at is None

@@ -31,9 +31,9 @@ class RowQuerySet(models.QuerySet["Row"]):
         """
         return self.owed().filter(status=RowStatus.in_flight).exclude(run__in=list(live_run_ids))
 
-    def workable(self) -> Self:
-        """Open rows that a run could do something about (all but those in review)."""
-        return self.exclude(status=RowStatus.needs_review).filter(Q(status=RowStatus.pending) | Q(due__isnull=False))
+    def owed_to_us(self) -> Self:
+        """Rows that owe an answer which the carrier can be asked for (those in review are a person's)."""
+        return self.owed().exclude(status=RowStatus.needs_review)
 
 
 class Row(models.Model):

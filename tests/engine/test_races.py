@@ -101,7 +101,7 @@ def test_two_runs_that_tick_at_once_never_claim_the_same_row() -> None:
     second = Run.objects.get(pk=first.pk)
     second.pk = None
     second.save()
-    results = at_once(*[lambda run=run: claim(run, 10) for run in (first, second, first, second)])  # type: ignore[misc]
+    results = at_once(*[lambda run=run: claim(run, 10) for run in (first, second, first, second)])
     claimed = [letter.row_id for letters in results for letter in letters]
     assert len(claimed) == len(set(claimed)) == 40
 

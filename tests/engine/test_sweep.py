@@ -135,7 +135,7 @@ def test_void_first_buys_a_row_again_only_once_its_label_is_voided() -> None:
     assert row_of(job, 1).attempt == 2
 
 
-def test_a_void_whose_answer_was_lost_is_asked_for_again_and_given_up_in_the_end() -> None:
+def test_a_void_that_is_not_answered_is_asked_for_again_and_shown_and_never_taken_for_refused() -> None:
     job = make_interrupted_job(rows=2, completed=1)
     run = restart(job, void_first=True)
     sweep_all(run)
@@ -144,9 +144,12 @@ def test_a_void_whose_answer_was_lost_is_asked_for_again_and_given_up_in_the_end
     for _failure in range(8):
         answer(letter, Unavailable("DOWN", "503"))
     label = Label.objects.get(job=job)
-    assert label.void_requested == VoidRequest.none
-    assert row_of(job, 1).status == RowStatus.completed
-    assert job.events.filter(kind=EventKind.void_refused).count() == 1
+    assert label.void_requested == VoidRequest.rebuy
+    row = row_of(job, 1)
+    assert (row.status, row.error_code) == (RowStatus.completed, "void_unanswered")
+    assert job.events.filter(kind=EventKind.void_unanswered).count() == 1
+    answer(letter, VoidAnswer(state=VoidState.submitted))
+    assert row_of(job, 1).status == RowStatus.pending
 
 
 def test_a_label_whose_row_still_owes_an_answer_is_not_voided_yet() -> None:

@@ -8,7 +8,6 @@ from django.core.management.base import BaseCommand
 from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.wire import process_wire
 from shipping.labels import note_lost_files
-from shipping.models.clock import local_seconds
 
 
 class Command(BaseCommand):
@@ -26,7 +25,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, seconds: float, verify_files: bool, **options: Any) -> None:
         if verify_files:
             self.stdout.write(f"Label files lost and to be fetched again: {note_lost_files()}")
-        housekeeper = Housekeeper(process_wire())
-        ends_at = local_seconds() + seconds
-        while housekeeper.round(patience=0.2) and local_seconds() < ends_at:
-            pass
+        Housekeeper(process_wire()).run(seconds)
