@@ -104,7 +104,9 @@ class JobService(JobReads):
         self, job_id: int, status: JobStatus | str, *, actor: User | None = None, reason: str = ""
     ) -> Job:
         """Move a job to another status and nothing more: no run is issued, so a job that is put to `running` like
-        this is interrupted, and rows in doubt are still asked about whatever the status. Raises UnknownJob, or IllegalTransition, which says what is possible.
+        this is interrupted. Whatever the status, rows in doubt are still asked about.
+
+        Raises UnknownJob, or IllegalTransition, which says what is possible.
         """
         job = self._lock(job_id)
         self._move(job, JobStatus(status))
