@@ -10,6 +10,7 @@ from recovery.prompt import NO_WORKER
 from recovery.wording import count
 from shipping.models import Job
 from shipping.reads import Facts
+from shipping.refusals import require_interrupted
 from shipping.services import JobService, Refused, UnknownJob
 
 
@@ -108,7 +109,7 @@ def _resume(
 
 
 def _ask_to_confirm(job: Job, job_service: JobService) -> dict[str, Any]:
-    job_service.require_interrupted(job)
+    require_interrupted(job)
     plan = plan_restart(job, job_service)
     return {
         "action": RecoveryChoice.restart.value,

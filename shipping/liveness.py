@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -80,11 +80,11 @@ def is_live(run: Run, now: float) -> bool:
 
 
 def live_run_ids(job_id: int | None = None) -> list[int]:
-    """The ids of the live runs, of one job or of all. Open runs are few."""
-    runs = Run.objects.started()
+    """The ids of the live runs, of one job or of all. Only runs that beat within a lease are looked at."""
+    now = book_now()
+    runs = Run.objects.started().filter(beat__gte=now - settings.LEASE_SECONDS)
     if job_id is not None:
         runs = runs.filter(job=job_id)
-    now = book_now()
     return [run.pk for run in runs if is_live(run, now)]
 
 
@@ -117,14 +117,21 @@ def work_left() -> Q:
     )
 
 
-def _manned_job_ids() -> tuple[set[int], set[int]]:
-    """Jobs with a live run, and jobs with an issued run that may still start."""
+def _manned_job_ids(job_ids: Collection[int] | None = None) -> tuple[set[int], set[int]]:
+    """Jobs with a live run, and jobs with an issued run that may still start; of some jobs or of all.
+
+    Dead runs stay open until somebody chooses, so there may be many: only those beside an issued run are read.
+    """
     now = book_now()
+    runs = Run.objects.open() if job_ids is None else Run.objects.open().filter(job__in=job_ids)
+    beating = runs.filter(beat__gte=now - settings.LEASE_SECONDS)
+    worked_on = {run.job_id for run in beating if is_live(run, now)}
     by_job: dict[int, list[Run]] = {}
-    for run in Run.objects.open().select_related("job"):
+    for run in runs.filter(job__in=runs.issued().values("job")).select_related("job"):
         by_job.setdefault(run.job_id, []).append(run)
-    worked_on = {job_id for job_id, runs in by_job.items() if any(is_live(run, now) for run in runs)}
-    awaited = {job_id for job_id, runs in by_job.items() if any(may_start(run, run.job, runs, now) for run in runs)}
+    awaited = {
+        job_id for job_id, its_runs in by_job.items() if any(may_start(run, run.job, its_runs, now) for run in its_runs)
+    }
     return worked_on, awaited
 
 
@@ -179,7 +186,7 @@ def conditions(jobs: Sequence[Job]) -> dict[int, Condition]:
     found = {job.pk: _BY_STATUS[JobStatus(job.status)] for job in jobs if job.status != JobStatus.running}
     if not running:
         return found
-    worked_on, awaited = _manned_job_ids()
+    worked_on, awaited = _manned_job_ids(running)
     with_work = set(Job.objects.filter(pk__in=running).filter(work_left()).values_list("pk", flat=True))
     in_review = set(Row.objects.filter(job__in=running).in_review().values_list("job", flat=True).distinct())
     for pk in running:

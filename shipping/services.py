@@ -14,42 +14,23 @@ from shipping.models import Job, Sender
 from shipping.models.clock import book_now
 from shipping.models.row import RowQuerySet
 from shipping.reads import Facts, JobReads
+from shipping.refusals import (
+    FactsMoved,
+    IllegalTransition,
+    NotInterrupted,
+    Refused,
+    UnknownJob,
+    require_interrupted,
+    require_same_facts,
+)
 from shipping.runs import end_runs, issue_runs, record
 from shipping.states import JOB_TRANSITIONS, EventKind, JobStatus, RowStatus, RunEnd, Sweep
+
+__all__ = ["FactsMoved", "IllegalTransition", "JobService", "NotInterrupted", "Outcome", "Refused", "UnknownJob"]
 
 # No transaction touches more rows than this.
 CHUNK_ROWS = 1_000
 NAME_LENGTH = 200
-
-CHOICE_EVENTS = (
-    EventKind.started,
-    EventKind.paused,
-    EventKind.resumed,
-    EventKind.restarted,
-    EventKind.cancelled,
-    EventKind.resolved,
-    EventKind.skipped,
-)
-
-
-class Refused(ValueError):
-    """A command was not carried out; nothing was changed. The message is a sentence for the person."""
-
-
-class UnknownJob(Refused):
-    """There is no such job."""
-
-
-class IllegalTransition(Refused):
-    """The state machine has no such move."""
-
-
-class NotInterrupted(Refused):
-    """The job is not interrupted (any more)."""
-
-
-class FactsMoved(Refused):
-    """What the person was shown is no longer so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +143,7 @@ class JobService(JobReads):
         rows in doubt are still asked about. Raises UnknownJob, IllegalTransition, NotInterrupted, FactsMoved.
         """
         if only_interrupted:
-            self.require_interrupted(self._lock(job_id))
+            require_interrupted(self._lock(job_id))
         return self._stop(
             job_id, JobStatus.cancelled, EventKind.cancelled, actor=actor, reason=reason, expected=expected
         )
@@ -183,8 +164,8 @@ class JobService(JobReads):
         failed rows again, in a sweep. Raises UnknownJob, NotInterrupted, FactsMoved, Refused.
         """
         job = self._lock(job_id)
-        self.require_interrupted(job)
-        self._compare(job, expected)
+        require_interrupted(job)
+        require_same_facts(job, expected)
         shown = self.facts(job)
         skipped = self._skip_halting_row(job, actor) if skip_failed_row else None
         if job.stop_on_error:
@@ -227,8 +208,8 @@ class JobService(JobReads):
         Raises UnknownJob, NotInterrupted, FactsMoved.
         """
         job = self._lock(job_id)
-        self.require_interrupted(job)
-        self._compare(job, expected, with_labels=True)
+        require_interrupted(job)
+        require_same_facts(job, expected, with_labels=True)
         self._clear_error(job)
         self._new_epoch(job)
         job.sweep = Sweep.restart
@@ -281,22 +262,6 @@ class JobService(JobReads):
             record(job, EventKind.check_requested, actor=actor, rows=asked)
         return asked
 
-    def require_interrupted(self, job: Job) -> None:
-        """Raises NotInterrupted, which says how the job stands and who chose last. Under the job's lock, the answer
-        holds until the lock goes.
-        """
-        condition = liveness.condition(job)
-        if condition == liveness.Condition.interrupted:
-            return
-        why = {
-            liveness.Condition.working: "a worker is on it",
-            liveness.Condition.waiting_for_worker: "it waits for a worker to take it up",
-            liveness.Condition.waiting_for_person: "it only waits for rows in review to be decided",
-        }.get(condition, f"it is {job.get_status_display().lower()}")
-        raise NotInterrupted(f"“{job.name}” is not interrupted: {why}.{self._latest_choice(job)}")
-
-    # --- Parts -------------------------------------------------------------------------------------------
-
     def _lock(self, job_id: int) -> Job:
         try:
             return Job.objects.lock(job_id)
@@ -336,7 +301,7 @@ class JobService(JobReads):
         expected: Facts | None = None,
     ) -> Outcome:
         job = self._lock(job_id)
-        self._compare(job, expected)
+        require_same_facts(job, expected)
         shown = self.facts(job)
         self._move(job, status)
         self._new_epoch(job)
@@ -344,40 +309,6 @@ class JobService(JobReads):
         in_flight = job.rows.owed().count()
         record(job, kind, actor=actor, reason=reason, shown=asdict(shown), in_flight_rows=in_flight)
         return Outcome(job=job, in_flight_rows=in_flight)
-
-    def _compare(self, job: Job, expected: Facts | None, *, with_labels: bool = False) -> None:
-        """Refuse a choice whose facts have moved, saying who did what meanwhile."""
-        if expected is None:
-            return
-        facts = self.facts(job, expected.mark)
-        same = (facts.epoch, facts.status, facts.error_row_number) == (
-            expected.epoch,
-            expected.status,
-            expected.error_row_number,
-        )
-        if with_labels:
-            same = same and (facts.labelled_rows, facts.labelled_cents) == (
-                expected.labelled_rows,
-                expected.labelled_cents,
-            )
-        if not same:
-            raise FactsMoved(
-                f"“{job.name}” has changed since you were shown it."
-                f"{self._latest_choice(job, since_event=expected.seen_event)} Please look at it again."
-            )
-
-    def _latest_choice(self, job: Job, *, since_event: int = 0) -> str:
-        event = (
-            job.events.filter(kind__in=CHOICE_EVENTS, pk__gt=since_event)
-            .select_related("actor")
-            .order_by("-pk")
-            .first()
-        )
-        if event is None:
-            return ""
-        who = event.actor.get_username() if event.actor else "Somebody at a terminal"
-        at = timezone.localtime(event.at)
-        return f" {who} chose “{event.get_kind_display().lower()}” at {at:%H:%M:%S}."
 
     def _skip_halting_row(self, job: Job, actor: User | None) -> int | None:
         number = job.error_row_number or 0

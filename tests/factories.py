@@ -16,7 +16,7 @@ from shipping.models.clock import book_now
 from shipping.services import JobService
 from shipping.states import JobStatus, RowStatus
 
-RIGHTS = ("view_job", "resume_job", "restart_job", "cancel_job", "resolve_job", "void_job")
+RIGHTS = ("view_job", "change_job", "resume_job", "restart_job", "cancel_job", "resolve_job", "void_job")
 
 
 def make_clerk(username: str) -> User:

@@ -21,6 +21,7 @@ from recovery.plan import plan_choice
 from recovery.prompt import NO_WORKER, get_recovery_prompt
 from recovery.wording import count, one_line
 from shipping.models import Job
+from shipping.refusals import require_interrupted
 from shipping.services import JobService, Refused, UnknownJob
 from shipping.templatetags.money import money
 
@@ -121,7 +122,7 @@ class Command(BaseCommand):
             self.stdout.write("No job is interrupted.")
 
     def _ask(self, job: Job, orders: Orders) -> None:
-        self.service.require_interrupted(job)
+        require_interrupted(job)
         # Planned before anything is shown: the choice is bound to what the person is about to read.
         plans = {choice: plan_choice(choice, job, self.service) for choice in RecoveryChoice}
         info = describe(self._with_last_sign(job), self.service)

@@ -1,0 +1,117 @@
+"""Claiming: the durable note, before any money moves, that a run is about to buy a row. Under the job's lock."""
+
+from collections.abc import Collection, Iterable
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from shipping.carriers.port import Rejected
+from shipping.engine.letters import Claim, Letter, Preparation, Ready
+from shipping.engine.settle import settle_rejected_preparation
+from shipping.liveness import is_live
+from shipping.models import Job, Row
+from shipping.states import RowStatus
+
+
+def claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: float) -> list[Letter]:
+    """Claim rows that this run has prepared. Only what is returned here may be bought."""
+    due = now + settings.REQUEST_TIMEOUT_SECONDS
+    claimed: dict[int, Ready] = {}
+    for each in _without_foreign_handles(job, ready):
+        mine = Row.objects.filter(
+            Q(handle__isnull=True) | Q(handle=each.prepared.handle),
+            pk=each.preparation.row_id,
+            status=RowStatus.pending,
+            attempt=each.preparation.attempt,
+            run=run_id,
+        )
+        if mine.update(
+            status=RowStatus.in_flight,
+            claims=F("claims") + 1,
+            handle=each.prepared.handle,
+            due=due,
+            claimed_at=timezone.now(),
+            ask_after=0.0,
+            questions_failed=0,
+            answer="",
+        ):
+            claimed[each.preparation.row_id] = each
+    let_go(job, run_id, (each.preparation.row_id for each in ready if each.preparation.row_id not in claimed))
+    numbers = dict(Row.objects.filter(pk__in=list(claimed)).values_list("pk", "claims"))
+    return [
+        Claim(
+            job_id=job.pk,
+            carrier=job.carrier,
+            row_id=row_id,
+            number=each.preparation.number,
+            attempt=each.preparation.attempt,
+            claim=numbers[row_id],
+            handle=each.prepared.handle,
+            order=each.preparation.order,
+            details=each.prepared.details,
+            deadline=before + settings.REQUEST_TIMEOUT_SECONDS,
+        )
+        for row_id, each in claimed.items()
+    ]
+
+
+def let_go(job: Job, run_id: int, row_ids: Iterable[int]) -> None:
+    """Free rows that this run had reserved and could not claim."""
+    pks = list(row_ids)
+    if pks:
+        job.rows.pending().filter(pk__in=pks, run=run_id).update(run=None)
+
+
+def _without_foreign_handles(job: Job, ready: Collection[Ready]) -> list[Ready]:
+    """Fail rows whose handle is pinned to another row already: a carrier that answers two preparations with one
+    handle must not tear the whole tick down, nor have one purchase stand for two rows.
+    """
+    by_handle: dict[str, Ready] = {}
+    foreign: list[int] = []
+    for each in ready:
+        first = by_handle.setdefault(each.prepared.handle, each)
+        # The same row prepared twice (the first answer came late) is no conflict.
+        if first.preparation.row_id != each.preparation.row_id:
+            foreign.append(each.preparation.row_id)
+    taken = Row.objects.filter(account=job.carrier, handle__in=list(by_handle)).values_list("handle", "pk")
+    for handle, row_id in taken:
+        if row_id != by_handle[handle or ""].preparation.row_id:
+            foreign.append(by_handle.pop(handle or "").preparation.row_id)
+    error = Rejected("handle_taken", "The carrier answered with a shipment that belongs to another row.")
+    for row in Row.objects.filter(pk__in=foreign, status=RowStatus.pending, handle__isnull=True):
+        settle_rejected_preparation(job, row, error)
+    return list(by_handle.values())
+
+
+def reserve(job: Job, run_id: int, limit: int, now: float) -> list[Letter]:
+    """Keep the next pending rows in file order for this run, so that live siblings leave them alone. A dead run's
+    rows are free.
+    """
+    if limit <= 0:
+        return []
+    live = {run.pk for run in job.runs.started() if is_live(run, now)} | {run_id}
+    free = Q(run__isnull=True) | ~Q(run__in=live)
+    rows = list(job.rows.pending().filter(free).order_by("number")[:limit])
+    job.rows.pending().filter(pk__in=[row.pk for row in rows]).update(run=run_id)
+    letters = (_preparation(job, run_id, row) for row in rows)
+    return [letter for letter in letters if letter is not None]
+
+
+def _preparation(job: Job, run_id: int, row: Row) -> Preparation | None:
+    """The letter that has a row prepared; a row that can't be read as an order fails here."""
+    try:
+        order = row.carrier_order(job)
+    except (KeyError, TypeError, ValueError) as error:
+        settle_rejected_preparation(job, row, Rejected("bad_order", f"This row can't be read as an order: {error!r}"))
+        return None
+    return Preparation(
+        job_id=job.pk,
+        carrier=job.carrier,
+        run_id=run_id,
+        row_id=row.pk,
+        number=row.number,
+        attempt=row.attempt,
+        order=order,
+        handle=row.handle or "",
+    )

@@ -1,0 +1,86 @@
+"""Why a command was not carried out, and what is compared before one is. Under the job's lock."""
+
+from django.utils import timezone
+
+from shipping import liveness
+from shipping.models import Job
+from shipping.reads import Facts, JobReads
+from shipping.states import EventKind
+
+CHOICE_EVENTS = (
+    EventKind.started,
+    EventKind.paused,
+    EventKind.resumed,
+    EventKind.restarted,
+    EventKind.cancelled,
+    EventKind.resolved,
+    EventKind.skipped,
+)
+
+
+class Refused(ValueError):
+    """A command was not carried out; nothing was changed. The message is a sentence for the person."""
+
+
+class UnknownJob(Refused):
+    """There is no such job."""
+
+
+class IllegalTransition(Refused):
+    """The state machine has no such move."""
+
+
+class NotInterrupted(Refused):
+    """The job is not interrupted (any more)."""
+
+
+class FactsMoved(Refused):
+    """What the person was shown is no longer so."""
+
+
+def require_interrupted(job: Job) -> None:
+    """Raises NotInterrupted, which says how the job stands and who chose last. Under the job's lock, the answer
+    holds until the lock goes.
+    """
+    condition = liveness.condition(job)
+    if condition == liveness.Condition.interrupted:
+        return
+    why = {
+        liveness.Condition.working: "a worker is on it",
+        liveness.Condition.waiting_for_worker: "it waits for a worker to take it up",
+        liveness.Condition.waiting_for_person: "it only waits for rows in review to be decided",
+    }.get(condition, f"it is {job.get_status_display().lower()}")
+    raise NotInterrupted(f"“{job.name}” is not interrupted: {why}.{_latest_choice(job)}")
+
+
+def require_same_facts(job: Job, expected: Facts | None, *, with_labels: bool = False) -> None:
+    """Raises FactsMoved, which says who did what meanwhile, when a choice was made from other facts than these."""
+    if expected is None:
+        return
+    facts = JobReads().facts(job, expected.mark)
+    same = (facts.epoch, facts.status, facts.error_row_number) == (
+        expected.epoch,
+        expected.status,
+        expected.error_row_number,
+    )
+    if with_labels:
+        same = same and (facts.labelled_rows, facts.labelled_cents) == (
+            expected.labelled_rows,
+            expected.labelled_cents,
+        )
+    if not same:
+        raise FactsMoved(
+            f"“{job.name}” has changed since you were shown it."
+            f"{_latest_choice(job, since_event=expected.seen_event)} Please look at it again."
+        )
+
+
+def _latest_choice(job: Job, *, since_event: int = 0) -> str:
+    event = (
+        job.events.filter(kind__in=CHOICE_EVENTS, pk__gt=since_event).select_related("actor").order_by("-pk").first()
+    )
+    if event is None:
+        return ""
+    who = event.actor.get_username() if event.actor else "Somebody at a terminal"
+    at = timezone.localtime(event.at)
+    return f" {who} chose “{event.get_kind_display().lower()}” at {at:%H:%M:%S}."
