@@ -9,10 +9,9 @@ from shipping.models import Boot, Run
 from shipping.models import clock as clock_module
 from shipping.models.clock import book_now
 from tests.factories import make_job, make_live_run
+from tests.support.databases import sqlite_only
 
 pytestmark = pytest.mark.django_db
-
-sqlite_only = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL has the server's clock")
 
 
 def reboot(monkeypatch: pytest.MonkeyPatch, *, boot: str, seconds: float) -> None:
@@ -27,7 +26,7 @@ def test_it_goes_on() -> None:
     assert 0.005 < book_now() - before < 5
 
 
-@pytest.mark.skipif("sqlite" not in __import__("os").environ.get("DATABASE_URL", "sqlite"), reason="the server's clock")
+@sqlite_only
 def test_a_reboot_begins_where_the_newest_recorded_time_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     reboot(monkeypatch, boot="first", seconds=5_000.0)
     run = make_live_run(make_job(rows=1))

@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import include, path
 
+handler500 = "shipping.views.errors.server_error"
+
 urlpatterns = [
     path("", include("shipping.urls")),
     path("recovery/", include("recovery.urls")),

@@ -13,6 +13,7 @@ from shipping.models import Job, Label, Row
 from shipping.services import JobService
 from shipping.states import JobStatus, RowStatus, RunEnd
 from tests.factories import make_job
+from tests.support.databases import sqlite_only
 from tests.support.ledger import assert_books_equal_ledger, assert_one_charge_per_completed_row
 from tests.support.processes import wait_until, worker
 from tests.support.sandbox import SandboxProcess
@@ -100,7 +101,7 @@ def test_the_first_rejected_row_halts_the_job_and_resume_may_skip_it(sandbox: Sa
     assert (job.successful_rows, job.skipped_rows, job.failed_rows) == (11, 1, 0)
 
 
-@pytest.mark.skipif("sqlite" not in __import__("os").environ.get("DATABASE_URL", "sqlite"), reason="SQLite's lock")
+@sqlite_only
 def test_a_worker_outlives_a_database_that_is_locked_past_the_timeout(sandbox: SandboxProcess) -> None:
     sandbox.faults([{"on": "buy", "action": "delay", "seconds": 0.2}])
     job = make_job(rows=30)
