@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from shipping.carriers.registry import carrier_names, get_carrier
+
 
 @register()
 def check_settings(**_kwargs: Any) -> list[CheckMessage]:
@@ -42,4 +44,16 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
                 id="onceship.E003",
             )
         )
+    return errors
+
+
+@register()
+def check_carriers(**_kwargs: Any) -> list[CheckMessage]:
+    """Every configured carrier's adapter can be made: found out now, not when the first label is to be bought."""
+    errors: list[CheckMessage] = []
+    for name in carrier_names():
+        try:
+            get_carrier(name)
+        except (ImportError, TypeError, ValueError) as error:
+            errors.append(Error(f"The carrier {name!r} in CARRIERS can't be used: {error}", id="onceship.E005"))
     return errors

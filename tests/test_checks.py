@@ -1,0 +1,51 @@
+"""Settings that can't work together are errors that name them."""
+
+from typing import Any
+
+import pytest
+
+from shipping.carriers.registry import get_carrier
+from shipping.checks import check_carriers, check_settings
+
+
+def ids(found: list[Any]) -> list[str]:
+    return [each.id for each in found]
+
+
+def test_the_settings_as_they_come_are_fine() -> None:
+    assert check_settings() == []
+    assert check_carriers() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "check"),
+    [
+        ("LEASE_SECONDS", 44.0, "onceship.E001"),
+        ("HEARTBEAT_SECONDS", 23.0, "onceship.E002"),
+        ("DEFAULT_CARRIER", "nobody", "onceship.E003"),
+        ("HALT_AFTER_SECONDS", 600.0, "onceship.E004"),
+    ],
+)
+def test_a_setting_that_can_not_work_is_named(settings: Any, name: str, value: Any, check: str) -> None:
+    setattr(settings, name, value)
+    found = check_settings()
+    assert ids(found) == [check]
+    assert name in found[0].msg
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"ADAPTER": "shipping.carriers.nobody.Nobody"},
+        {"ADAPTER": "shipping.carriers.easypost.EasyPost", "OPTIONS": {"api_key": "bad key", "api_base": "http://x"}},
+        {"ADAPTER": "shipping.carriers.easypost.EasyPost", "OPTIONS": {"colour": "blue"}},
+    ],
+)
+def test_a_carrier_that_can_not_be_made_is_named_and_its_key_is_not(settings: Any, entry: dict[str, Any]) -> None:
+    get_carrier.cache_clear()
+    settings.CARRIERS = {"acme": entry}
+    (error,) = check_carriers()
+    get_carrier.cache_clear()
+    assert error.id == "onceship.E005"
+    assert "acme" in error.msg
+    assert "bad key" not in error.msg
