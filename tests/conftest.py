@@ -1,9 +1,15 @@
-"""The cast of three: the owner of a job, a colleague with the same rights, and an outsider with none."""
+"""The cast of three (the owner of a job, a colleague with the same rights, an outsider with none), and the carrier."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
+from shipping.carriers.registry import get_carrier
 from tests.factories import make_clerk
+from tests.support.processes import SHORT_WAITS
+from tests.support.sandbox import SandboxProcess
 
 
 @pytest.fixture
@@ -22,3 +28,26 @@ def colleague(db: None) -> User:
 def outsider(db: None) -> User:
     """Somebody who may sign in and has no rights at all."""
     return User.objects.create_user("outsider", password="outsider")
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with SandboxProcess(tmp_path_factory.mktemp("sandbox") / "sandbox.sqlite3") as process:
+        yield process
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxProcess, settings: Any) -> Iterator[SandboxProcess]:
+    """The sandbox with an empty ledger and no faults; this process's own adapter talks to it, with short waits."""
+    sandbox_process.reset()
+    for name, value in SHORT_WAITS.items():
+        setattr(settings, name, float(value))
+    settings.CARRIERS = {
+        "sandbox": {
+            **settings.CARRIERS["sandbox"],
+            "OPTIONS": {"api_key": "EZTK-sandbox", "api_base": sandbox_process.api_base},
+        }
+    }
+    get_carrier.cache_clear()
+    yield sandbox_process
+    get_carrier.cache_clear()

@@ -62,9 +62,15 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 elif _database["ENGINE"] == "django.db.backends.postgresql":
+    # A process that is frozen inside a transaction must not keep a job's lock for longer than its lease.
+    _options = {
+        "synchronous_commit": "on",
+        "lock_timeout": int(DATABASE_BUSY_SECONDS * 1000),
+        "idle_in_transaction_session_timeout": int(LEASE_SECONDS * 1000),
+    }
     _database["OPTIONS"] = {
         **_database.get("OPTIONS", {}),
-        "options": f"-c synchronous_commit=on -c lock_timeout={int(DATABASE_BUSY_SECONDS * 1000)}",
+        "options": " ".join(f"-c {name}={value}" for name, value in _options.items()),
     }
 else:
     raise ImproperlyConfigured("DATABASE_URL: Onceship runs on SQLite and PostgreSQL only.")

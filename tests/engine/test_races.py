@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import OperationalError, close_old_connections, connection
+from django.db import OperationalError, close_old_connections, connection, transaction
 
 from recovery import handle_recovery_choice
 from shipping.engine import books
@@ -44,9 +44,9 @@ def at_once(*actions: Callable[[], Any]) -> list[Any]:
         return list(pool.map(act, actions))
 
 
-def freeze(process: CommandProcess) -> None:
-    """Stop a process with SIGSTOP between its transactions: on SQLite, one that sleeps inside a transaction keeps
-    everybody from writing, which is another story.
+def freeze(process: CommandProcess, job: Job) -> None:
+    """Stop a process with SIGSTOP between its transactions: one that sleeps inside a transaction keeps the job's lock
+    (on SQLite: everybody's), which is another story.
     """
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
@@ -54,7 +54,9 @@ def freeze(process: CommandProcess) -> None:
     for _try in range(200):
         process.signal(signal.SIGSTOP)
         try:
-            Job.objects.filter(pk=0).update(name="")
+            with transaction.atomic():
+                Job.objects.select_for_update(no_key=True, nowait=True).get(pk=job.pk)
+                Job.objects.filter(pk=0).update(name="")
         except OperationalError:
             process.signal(signal.SIGCONT)
             time.sleep(0.05)
@@ -126,7 +128,7 @@ def test_a_frozen_worker_that_wakes_claims_nothing_and_what_it_had_sent_is_recor
         wait_until(
             lambda: Row.objects.filter(job=job, status=RowStatus.in_flight).count() >= 4, what="purchases in the air"
         )
-        freeze(sleeper)
+        freeze(sleeper, job)
         assert not is_interrupted(Job.objects.get(pk=job.pk)), "a frozen process is alive until its lease is over"
         wait_until(lambda: is_interrupted(Job.objects.get(pk=job.pk)), 20, what="the lease over")
         handle_recovery_choice("resume", job.pk, JobService())
