@@ -40,6 +40,13 @@ class ResumeForm(ReasonForm):
             del form.fields["retry_failed"]
         return form
 
+    def options(self) -> dict[str, bool]:
+        """What a valid form asks a resume for, beside carrying on."""
+        return {
+            "skip_failed_row": self.cleaned_data["halting_row"] == SKIP,
+            "retry_failed": self.cleaned_data["retry_failed"],
+        }
+
 
 class RestartForm(ReasonForm):
     """Beginning again: the number of rows that will be bought again has to be typed."""

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from recovery.choices import handle_recovery_choice
 from recovery.confirmation import RecoveryChoice, confirmed_facts
 from recovery.desk import desk_lines, job_context, restart_context
-from recovery.forms import SKIP, RestartForm, ResumeForm, RowForm, put_as_shown
+from recovery.forms import RestartForm, ResumeForm, RowForm, put_as_shown
 from recovery.plan import plan_restart
 from recovery.review import record_bought, send_again, skip
 from shipping.forms import ReasonForm
@@ -70,37 +70,13 @@ def job(request: PageRequest, job_id: int) -> HttpResponseBase:
 @page("shipping.resume_job")
 def resume(request: PageRequest, job_id: int) -> HttpResponseBase:
     """Carry the job on."""
-    form = ResumeForm(request.POST)
-    if request.method != "POST":
-        return go_to(request, "recovery:job", job_id)
-    if not form.is_valid():
-        return _shown_anew(request, job_or_404(job_id), _unreadable(form))
-    return _choose(
-        request,
-        job_or_404(job_id),
-        RecoveryChoice.resume,
-        confirmation=form.cleaned_data["confirmation"],
-        reason=form.cleaned_data["reason"],
-        skip_failed_row=form.cleaned_data["halting_row"] == SKIP,
-        retry_failed=form.cleaned_data["retry_failed"],
-    )
+    return _choose(request, job_id, RecoveryChoice.resume, ResumeForm(request.POST))
 
 
 @page("shipping.cancel_job")
 def cancel(request: PageRequest, job_id: int) -> HttpResponseBase:
     """Stop the job for good."""
-    form = ReasonForm(request.POST)
-    if request.method != "POST":
-        return go_to(request, "recovery:job", job_id)
-    if not form.is_valid():
-        return _shown_anew(request, job_or_404(job_id), _unreadable(form))
-    return _choose(
-        request,
-        job_or_404(job_id),
-        RecoveryChoice.cancel,
-        confirmation=form.cleaned_data["confirmation"],
-        reason=form.cleaned_data["reason"],
-    )
+    return _choose(request, job_id, RecoveryChoice.cancel, ReasonForm(request.POST))
 
 
 @page("shipping.resume_job")
@@ -182,9 +158,23 @@ def _restart_answer(request: PageRequest, template: str, context: dict[str, Any]
     return render(request, f"{template}.html", context, status=409 if refused else 200)
 
 
-def _choose(request: PageRequest, job: Job, choice: RecoveryChoice, **options: Any) -> HttpResponseBase:
+def _choose(request: PageRequest, job_id: int, choice: RecoveryChoice, form: ReasonForm) -> HttpResponseBase:
+    """Resume or cancel; a GET of such an address leads to the facts."""
+    if request.method != "POST":
+        return go_to(request, "recovery:job", job_id)
+    job = job_or_404(job_id)
+    if not form.is_valid():
+        return _shown_anew(request, job, _unreadable(form))
     try:
-        done = handle_recovery_choice(choice, job.pk, JobService(), actor=request.user, **options)
+        done = handle_recovery_choice(
+            choice,
+            job.pk,
+            JobService(),
+            actor=request.user,
+            confirmation=form.cleaned_data["confirmation"],
+            reason=form.cleaned_data["reason"],
+            **(form.options() if isinstance(form, ResumeForm) else {}),
+        )
     except Refused as refusal:
         return _shown_anew(request, job, str(refusal))
     messages.success(request, done["message"])
