@@ -1,5 +1,6 @@
 """The forms of the choices. Each carries the confirmation of the facts it was shown with."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -79,9 +80,11 @@ class RestartForm(ReasonForm):
             del self.fields["void_first"]
 
     @classmethod
-    def shown_with(cls, plan: RestartPlan) -> "RestartForm":
-        """An unsent form for what the plan shows."""
-        return cls(initial={"confirmation": plan.confirmation}, labelled_rows=plan.labelled_rows)
+    def shown_with(cls, plan: RestartPlan, sent: Mapping[str, str] | None = None) -> "RestartForm":
+        """An unsent form for what the plan shows; it keeps how to restart and why from one that was `sent` before."""
+        sent = sent or {}
+        kept = {"void_first": "void_first" in sent, "reason": sent.get("reason", "")}
+        return cls(initial={"confirmation": plan.confirmation, **kept}, labelled_rows=plan.labelled_rows)
 
     def clean_typed_rows(self) -> str:
         typed: str = self.cleaned_data["typed_rows"]

@@ -138,9 +138,13 @@ def _ask_once_more(request: PageRequest, job: Job) -> HttpResponse:
 
 
 def _ask_to_restart(request: PageRequest, job: Job, form: RestartForm | None = None, refusal: str = "") -> HttpResponse:
-    """The modal or page with the plan as it is now; `form` is one that was sent and has errors."""
+    """The modal or page with the plan as it is now; `form` is one that was sent and has errors.
+
+    Without one, the number has to be typed anew, but the rest of what was sent still stands.
+    """
     plan = plan_restart(job, JobService())
-    context = {**restart_context(job, plan, form or RestartForm.shown_with(plan)), "refusal": refusal}
+    form = form or RestartForm.shown_with(plan, sent=request.POST)
+    context = {**restart_context(job, plan, form), "refusal": refusal}
     return _restart_answer(request, "recovery/restart", context, refused=bool(refusal))
 
 

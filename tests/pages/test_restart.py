@@ -143,6 +143,24 @@ def test_stale_facts_bring_the_form_back_with_the_new_ones_and_who_did_what(
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
+@pytest.mark.parametrize("void", [{}, {"void_first": "on"}])
+def test_stale_facts_ask_for_the_number_anew_and_keep_the_rest_of_what_was_sent(
+    browser: Client, colleague: User, job: Job, headers: dict[str, str], void: dict[str, str]
+) -> None:
+    old = hidden(browser.get(_address(job)), "confirmation", action=_address(job))
+    JobService().pause(job.pk, actor=colleague)
+    JobService().update_status(job.pk, "running", actor=colleague)
+
+    sent = {"confirmation": old, "typed_rows": "7", "reason": "All were lost", **void}
+    response = browser.post(_address(job), sent, headers=headers)
+
+    fields = {each.get("name"): each for each in tags(response, "input") if each.get("id", "").startswith("id_")}
+    assert "value" not in fields["typed_rows"]
+    assert fields["reason"]["value"] == "All were lost"
+    assert ("checked" in fields["void_first"]) == bool(void)
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
 def test_a_job_that_went_on_meanwhile_says_who_chose_what(
     browser: Client, colleague: User, job: Job, headers: dict[str, str]
 ) -> None:
