@@ -22,7 +22,7 @@ demo: $(INSTALLED) ## Ship 200 sample orders, kill the worker half-way, serve wh
 run: $(INSTALLED) ## Serve one's own data, kept under var/ (PORT=8000 SANDBOX_PORT=8001)
 	@exec $(BIN)/python -m shipping.project.run
 
-test: $(INSTALLED) | staticfiles ## Run all tests on SQLite (DB=postgres: on PostgreSQL; ARGS=... goes to pytest)
+test: $(INSTALLED) ## Run all tests on SQLite (DB=postgres: on PostgreSQL; ARGS=... goes to pytest)
 ifeq ($(DB),postgres)
 	@if [ -n "$$DATABASE_URL" ]; then $(CLEAN) $(BIN)/pytest $(ARGS); \
 	else $(CLEAN) scripts/postgres $(BIN)/pytest $(ARGS); fi
@@ -45,10 +45,6 @@ format: $(INSTALLED) ## Format the code and the templates
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} +
-
-# Pages warn, and warnings are errors in tests, when the directory of collected files is not there yet.
-staticfiles:
-	@mkdir -p $@
 
 $(INSTALLED): requirements/base.txt requirements/dev.txt
 	@command -v $(PYTHON) >/dev/null \

@@ -22,7 +22,7 @@ class InterruptedJobInfo:
     `last_*` tell of the label recorded last, which need not be that of `highest_row_number`. `error_*` are None
     unless an error halted the job. `in_flight_count` counts the rows in doubt: nobody knows whether their labels
     were bought. `cost` is what was spent so far, in hundredths of `currency`. `guarantee` is None when the job's
-    carrier is no longer configured.
+    carrier is no longer configured. `restart_rows` are rows that a restart which was cut short has still to buy again.
     """
 
     job_id: int
@@ -45,6 +45,7 @@ class InterruptedJobInfo:
     interrupted_at: datetime | None = None
     guarantee: Guarantee | None = None
     worker_alive: bool = True
+    restart_rows: int = 0
 
 
 def check_interrupted_jobs(job_service: JobService) -> InterruptedJobInfo | None:
@@ -84,6 +85,7 @@ def describe(job: Job, job_service: JobService) -> InterruptedJobInfo:
         interrupted_at=getattr(job, "last_sign_at", None),
         guarantee=guarantee_of(job),
         worker_alive=job_service.worker_alive(),
+        restart_rows=job_service.restart_left(job)[0],
     )
 
 

@@ -74,8 +74,8 @@ class Plan:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumePlan(Plan):
     """Going on. `retried_rows` failed since the halt and are tried again; `again_rows` are what a restart that was cut
-    short still has to buy again, at about `again_cents`. `estimated_cents` is for the pending and retried rows at the
-    average price so far, None before the first label.
+    short still has to buy again, at about `again_cents`, with `void_first` after they were voided. `estimated_cents`
+    is for the pending and retried rows at the average price so far, None before the first label.
     """
 
     choice = RecoveryChoice.resume
@@ -85,6 +85,7 @@ class ResumePlan(Plan):
     retried_rows: int
     again_rows: int
     again_cents: int
+    void_first: bool
     estimated_cents: int | None
 
     def _sentences(self) -> Iterator[str]:
@@ -92,9 +93,10 @@ class ResumePlan(Plan):
         cost = "" if self.estimated_cents is None else f", for about {money(self.estimated_cents, self.currency)}"
         yield f"Buys {count(buys, 'remaining row')}{cost}."
         if self.again_rows:
+            void = "voided and " if self.void_first else ""
             yield (
                 f"Carries the restart on: up to {count(self.again_rows, 'label')} bought before"
-                f" {'is' if self.again_rows == 1 else 'are'} bought again,"
+                f" {'is' if self.again_rows == 1 else 'are'} {void}bought again,"
                 f" for about {money(self.again_cents, self.currency)}."
             )
         elif self.completed_rows:
@@ -149,12 +151,15 @@ class RestartPlan(Plan):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelPlan(Plan):
-    """Stopping for good. `voidable_rows` have labels for `voidable_cents` that can be voided afterwards."""
+    """Stopping for good. `voidable_rows` have labels for `voidable_cents` that can be voided afterwards; the void of
+    `voids_begun` of them was sent to the carrier before.
+    """
 
     choice = RecoveryChoice.cancel
 
     voidable_rows: int
     voidable_cents: int
+    voids_begun: int
 
     def _sentences(self) -> Iterator[str]:
         yield f"Buys nothing more: {count(self.pending_rows, 'row')} will not be processed."
@@ -166,6 +171,11 @@ class CancelPlan(Plan):
             yield (
                 f"{count(self.voidable_rows, 'label')} for {money(self.voidable_cents, self.currency)}"
                 f" {'stays' if self.voidable_rows == 1 else 'stay'} bought and can be voided afterwards."
+            )
+        if self.voids_begun:
+            yield (
+                f"The void of {count(self.voids_begun, 'label')} among them was sent to the carrier already, and may"
+                " still be carried out."
             )
 
 
@@ -190,10 +200,7 @@ def plan_resume(job: Job, job_service: JobService) -> ResumePlan:
     halted = None
     if job.error_row_number is not None:
         halted = job_service.get_rows(job.pk).filter(number=job.error_row_number).first()
-    again_rows = again_cents = 0
-    if job.sweep == Sweep.restart:
-        unswept = job_service.facts(job, job.sweep_mark)
-        again_rows, again_cents = unswept.labelled_rows, unswept.labelled_cents
+    again_rows, again_cents = job_service.restart_left(job)
     estimated = None
     if job.successful_rows:
         estimated = round(job.cost_cents / job.successful_rows * (common["pending_rows"] + retried))
@@ -204,6 +211,7 @@ def plan_resume(job: Job, job_service: JobService) -> ResumePlan:
         retried_rows=retried,
         again_rows=again_rows,
         again_cents=again_cents,
+        void_first=job.sweep_void or (bool(again_rows) and job.sweep != Sweep.restart),
         estimated_cents=estimated,
     )
 
@@ -226,6 +234,7 @@ def plan_cancel(job: Job, job_service: JobService) -> CancelPlan:
         **_common(RecoveryChoice.cancel, job, job_service, job_service.facts(job)),
         voidable_rows=job.successful_rows,
         voidable_cents=job.cost_cents,
+        voids_begun=job_service.voids_begun(job.pk),
     )
 
 

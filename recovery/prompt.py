@@ -21,6 +21,8 @@ def _facts(info: InterruptedJobInfo) -> Iterator[str]:
         tracking = f"tracking: {one_line(info.last_tracking_number)}"
         yield f"Last completed: Row {info.last_row_number} ({recipient}{tracking})"
     yield f"Remaining: {info.remaining_rows} rows"
+    if info.restart_rows:
+        yield f"A restart was under way: up to {count(info.restart_rows, 'row')} still to be bought again."
     if info.cost:
         yield f"Spent so far: {money(info.cost, info.currency)}"
     if info.error_code or info.error_message:
@@ -44,7 +46,10 @@ def _facts(info: InterruptedJobInfo) -> Iterator[str]:
 
 
 def _options(info: InterruptedJobInfo) -> Iterator[str]:
-    yield "[resume]  Go on with the remaining rows; what is already bought is not bought again."
+    if info.restart_rows:
+        yield "[resume]  Carry the restart on: the rows that it named are bought again, then the remaining ones."
+    else:
+        yield "[resume]  Go on with the remaining rows; what is already bought is not bought again."
     again = f"{count(info.completed_rows, 'label')} that {'was' if info.completed_rows == 1 else 'were'} already bought"
     duplicates = f" WARNING: this creates duplicates of {again}." if info.completed_rows else ""
     yield f"[restart] Begin again from row 1.{duplicates}"

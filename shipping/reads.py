@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import Count, F, QuerySet, Sum
 
 from shipping import liveness
 from shipping.models import Event, Job, Label, Row, Run
 from shipping.models.job import JobQuerySet
 from shipping.models.row import RowQuerySet
-from shipping.states import JobStatus, RowStatus
+from shipping.states import JobStatus, RowStatus, Sweep, VoidRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,20 @@ class JobReads:
         """The completed row with the highest number, with its label."""
         rows = self.get_rows(job_id, RowStatus.completed)
         return rows.select_related("label").order_by("-number").first()
+
+    def restart_left(self, job: Job) -> tuple[int, int]:
+        """How many labels a restart that was cut short has still to buy again, and what they cost, in cents."""
+        if job.sweep == Sweep.restart:
+            unswept = self.facts(job, job.sweep_mark)
+            return unswept.labelled_rows, unswept.labelled_cents
+        ordered = Label.objects.void_owed().filter(job=job, void_requested=VoidRequest.rebuy)
+        waiting = Label.objects.filter(pk__in=self.get_rows(job.pk).owed().filter(rebuy=True).values("label"))
+        found = (ordered | waiting).aggregate(rows=Count("pk"), cents=Sum("cost_cents"))
+        return found["rows"], found["cents"] or 0
+
+    def voids_begun(self, job_id: int) -> int:
+        """How many voids were sent to the carrier and not answered yet."""
+        return Label.objects.void_may_have_begun().filter(job=job_id, void_after__gt=0).count()
 
     def worker_alive(self) -> bool:
         """Whether any worker process was heard of within a lease."""

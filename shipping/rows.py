@@ -1,9 +1,19 @@
 """Moving one row from state to state with the job's counters. Under the job's lock."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from shipping.models import Job, Label, Row
 from shipping.states import PROCESSED_ROW_STATUSES, ROW_TRANSITIONS, RowStatus
+
+# What a failed row becomes when it is to be tried again, on the same attempt and handle.
+RETRIED: Mapping[str, Any] = {
+    "status": RowStatus.pending,
+    "error_code": "",
+    "error_message": "",
+    "failed_epoch": None,
+    "run": None,
+}
 
 
 class IllegalRowMove(ValueError):

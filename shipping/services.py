@@ -1,8 +1,6 @@
 """The one door for people's commands on jobs."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -23,6 +21,7 @@ from shipping.refusals import (
     require_interrupted,
     require_same_facts,
 )
+from shipping.rows import RETRIED
 from shipping.runs import end_runs, issue_runs, record
 from shipping.states import JOB_TRANSITIONS, EventKind, JobStatus, RowStatus, RunEnd, Sweep
 
@@ -191,7 +190,7 @@ class JobService(JobReads):
             retry_failed=retry_failed,
         )
         issue_runs(job)
-        return Outcome(job=job, in_flight_rows=job.rows.owed().count())
+        return Outcome(job=job, in_flight_rows=_in_flight(job))
 
     @transaction.atomic
     def restart(
@@ -226,7 +225,7 @@ class JobService(JobReads):
             void_first=void_first,
         )
         issue_runs(job)
-        return Outcome(job=job, in_flight_rows=job.rows.owed().count())
+        return Outcome(job=job, in_flight_rows=_in_flight(job))
 
     @transaction.atomic
     def void_labels(self, job_id: int, *, actor: User | None = None, reason: str = "", mark: int | None = None) -> Job:
@@ -251,14 +250,14 @@ class JobService(JobReads):
     @transaction.atomic
     def check_again(self, job_id: int, *, actor: User | None = None) -> int:
         """Queue the question about every row that owes an answer, in review or not; a worker asks the carrier.
-        Returns how many are to be asked about. Raises UnknownJob.
+        Returns of how many the label is not known; rows that were bought and still owe an answer are asked about,
+        too. Raises UnknownJob.
         """
         job = self._lock(job_id)
         waiting = job.rows.owed().exclude(run__in=liveness.live_run_ids(job_id)).order_by("due")
-        asked = job.rows.filter(pk__in=list(waiting.values_list("pk", flat=True)[:CHUNK_ROWS])).update(
-            ask_after=book_now(), questions_failed=0
-        )
-        if asked:
+        chosen = job.rows.filter(pk__in=list(waiting.values_list("pk", flat=True)[:CHUNK_ROWS]))
+        asked = chosen.exclude(status=RowStatus.completed).count()
+        if chosen.update(ask_after=book_now(), questions_failed=0):
             record(job, EventKind.check_requested, actor=actor, rows=asked)
         return asked
 
@@ -306,7 +305,7 @@ class JobService(JobReads):
         self._move(job, status)
         self._new_epoch(job)
         job.save()
-        in_flight = job.rows.owed().count()
+        in_flight = _in_flight(job)
         record(job, kind, actor=actor, reason=reason, shown=asdict(shown), in_flight_rows=in_flight)
         return Outcome(job=job, in_flight_rows=in_flight)
 
@@ -336,11 +335,6 @@ class JobService(JobReads):
         return retried
 
 
-# What a failed row becomes when it is to be tried again, on the same attempt and handle.
-RETRIED: Mapping[str, Any] = {
-    "status": RowStatus.pending,
-    "error_code": "",
-    "error_message": "",
-    "failed_epoch": None,
-    "run": None,
-}
+def _in_flight(job: Job) -> int:
+    """Rows whose purchase was sent and whose outcome is not known."""
+    return job.rows.owed().filter(status=RowStatus.in_flight).count()

@@ -24,6 +24,10 @@ from shipping.project.settings import *  # noqa: E402, F403
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": str(TEST_DIRECTORY / "test.sqlite3")}  # noqa: F405
 
+# Pages warn, and warnings are errors here, when the directory of collected files is not there.
+STATIC_ROOT = TEST_DIRECTORY / "staticfiles"
+STATIC_ROOT.mkdir(exist_ok=True)
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     **STORAGES,  # noqa: F405

@@ -125,7 +125,8 @@ def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before:
     if run_id is not None and standing is Standing.go_on:
         letters += claim(job, run_id, wishes.ready, now, before)
         letters += reserve(job, run_id, wishes.preparations, now)
-    letters += _errands(job, wishes.errands, now)
+    working = standing in (Standing.go_on, Standing.sweeping)
+    letters += _errands(job, wishes.errands, now, working=working)
     if complete_if_done(job):
         standing = Standing.finished
     elif standing is Standing.go_on and not job.rows.pending().exists():
@@ -196,13 +197,13 @@ def _settle_preparation(job: Job, row: Row, preparation: Preparation, error: Car
         let_go(job, preparation.run_id, [row.pk])
 
 
-def _errands(job: Job, limit: int, now: float) -> list[Letter]:
+def _errands(job: Job, limit: int, now: float, *, working: bool) -> list[Letter]:
     """What else the carrier is asked: doubts first, then voids, then label files."""
     if limit <= 0:
         return []
     live = [run.pk for run in job.runs.started() if is_live(run, now)]
     letters: list[Letter] = [*pick_questions(job, live, limit, now)]
-    letters += pick_voids(job, limit - len(letters), now)
+    letters += pick_voids(job, limit - len(letters), now, working=working)
     letters += pick_files(job, limit - len(letters), now)
     return letters
 

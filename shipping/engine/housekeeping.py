@@ -92,7 +92,8 @@ class Housekeeper:
         now = book_now()
         manned = Run.objects.filter(pk__in=live_run_ids()).values("job")
         owed = Row.objects.owed().filter(ask_after__lte=now).exclude(job__in=manned)
-        voids = Label.objects.void_owed().filter(void_after__lte=now, row__due__isnull=True).exclude(job__in=manned)
+        voids = Label.objects.void_may_have_begun().filter(void_after__lte=now, row__due__isnull=True)
+        voids = voids.exclude(job__in=manned)
         files = Label.objects.file_missing().filter(fetch_after__lte=now).exclude(job__in=manned)
         sweeps = Job.objects.exclude(sweep=Sweep.none).exclude(status__in=OPEN_JOB_STATUSES)
         # Nothing is open in these, and nobody is there to say so.

@@ -5,9 +5,8 @@ from typing import Any
 from django.db.models import F, QuerySet, Sum
 
 from shipping.models import Job, Label, Row
-from shipping.rows import count_move
+from shipping.rows import RETRIED, count_move
 from shipping.runs import record
-from shipping.services import RETRIED
 from shipping.states import EventKind, RowStatus, Sweep, VoidRequest
 
 # Few enough that a chunk holds SQLite's write lock well under 200 ms.

@@ -14,15 +14,17 @@ from shipping.states import EventKind, RowStatus, VoidRequest
 FLAG_AFTER_FAILURES = 8
 
 
-def pick_voids(job: Job, limit: int, now: float) -> list[VoidLetter]:
+def pick_voids(job: Job, limit: int, now: float, *, working: bool) -> list[VoidLetter]:
     """Choose voids that are owed, and keep others from sending them for as long as an answer may take.
 
-    A row that still owes an answer keeps its label until the answer is there.
+    The voids of a restart begin only while a run works on the job (`working`): an interrupted or cancelled one keeps
+    the labels that it has. A row that still owes an answer keeps its label until the answer is there.
     """
     if limit <= 0:
         return []
-    owed = Label.objects.void_owed().filter(job=job, void_after__lte=now, row__due__isnull=True)
-    labels = list(owed.order_by("void_after", "pk")[:limit])
+    owed = Label.objects.void_owed() if working else Label.objects.void_may_have_begun()
+    due = owed.filter(job=job, void_after__lte=now, row__due__isnull=True)
+    labels = list(due.order_by("void_after", "pk")[:limit])
     Label.objects.filter(pk__in=[label.pk for label in labels]).update(
         void_after=now + 2 * settings.REQUEST_TIMEOUT_SECONDS
     )

@@ -15,7 +15,8 @@ class Event(models.Model):
     job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="events")
     row = models.ForeignKey(Row, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
     run = models.ForeignKey(Run, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+    # Who chose stays known: a user who has chosen is deactivated, not deleted.
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True)
     kind = models.CharField(max_length=20, choices=EventKind.choices)
     at = models.DateTimeField(auto_now_add=True)
     details = models.JSONField(default=dict, blank=True)

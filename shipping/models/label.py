@@ -19,6 +19,10 @@ class LabelQuerySet(models.QuerySet["Label"]):
         """Labels whose void was ordered and not answered yet."""
         return self.exclude(void_requested=VoidRequest.none).filter(voided_at__isnull=True)
 
+    def void_may_have_begun(self) -> Self:
+        """Voids that nobody has to order again: those that are no part of a restart, or were sent to the carrier."""
+        return self.void_owed().filter(Q(void_requested=VoidRequest.only) | Q(void_after__gt=0))
+
     def file_missing(self) -> Self:
         """Labels whose bytes we do not hold (a voided label's are not wanted any more)."""
         return self.filter(file="", voided_at__isnull=True)

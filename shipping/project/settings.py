@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -11,11 +12,17 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 env = Env()
 
+# What a value must look like; a wrong one is an error that names its variable.
+some = validate.Length(min=1, error="It must not be empty.")
+web_address = validate.URL(schemes={"http", "https"}, require_tld=False)
+easypost_key = validate.Regexp(r"(EZ[AT]K\w*)?\Z", error="It must begin with EZTK (test) or EZAK (production).")
+time_zone = validate.OneOf(available_timezones(), error="It must be the name of a time zone, as America/New_York.")
+
 DEBUG: bool = env.bool("DEBUG", default=False)
 SECRET_KEY: str = env.str("SECRET_KEY", default="only-for-development" if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY: set it to a long random string (or DEBUG=true for development).")
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"], validate=some)
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # --- The engine ------------------------------------------------------------------------------------------
@@ -78,9 +85,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Carriers --------------------------------------------------------------------------------------------
 
-EASYPOST_API_KEY: str = env.str("EASYPOST_API_KEY", default="")
-EASYPOST_API_BASE: str = env.str("EASYPOST_API_BASE", default="https://api.easypost.com/v2")
-SANDBOX_URL: str = env.str("SANDBOX_URL", default="http://127.0.0.1:8001")
+EASYPOST_API_KEY: str = env.str("EASYPOST_API_KEY", default="", validate=easypost_key)
+EASYPOST_API_BASE: str = env.str("EASYPOST_API_BASE", default="https://api.easypost.com/v2", validate=web_address)
+SANDBOX_URL: str = env.str("SANDBOX_URL", default="http://127.0.0.1:8001", validate=web_address)
 
 # A name (a job keeps it) to an adapter's dotted path and the options it is made with.
 CARRIERS: dict[str, dict[str, Any]] = {
@@ -103,7 +110,7 @@ IMPORT_MAX_ROWS: int = env.int("IMPORT_MAX_ROWS", default=1_000_000, validate=va
 
 # --- Files -----------------------------------------------------------------------------------------------
 
-MEDIA_ROOT: str = env.str("MEDIA_ROOT", default=str(BASE_DIR / "var" / "media"))
+MEDIA_ROOT: str = env.str("MEDIA_ROOT", default=str(BASE_DIR / "var" / "media"), validate=some)
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -182,7 +189,7 @@ LOGIN_REDIRECT_URL = "shipping:job_list"
 LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en-us"
-TIME_ZONE: str = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE: str = env.str("TIME_ZONE", default="UTC", validate=time_zone)
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 
@@ -193,7 +200,9 @@ HTTPS: bool = env.bool("HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
-SECURE_HSTS_SECONDS: int = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if HTTPS else 0)
+SECURE_HSTS_SECONDS: int = env.int(
+    "SECURE_HSTS_SECONDS", default=31_536_000 if HTTPS else 0, validate=validate.Range(min=0)
+)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None

@@ -85,7 +85,9 @@ def test_void_first_never_buys_again_before_the_void_even_after_a_plain_restart(
     row.refresh_from_db()
     assert (row.status, row.attempt) == (RowStatus.completed, 1)
     (void,) = [
-        each for each in books.tick(job.pk, Inbox(), books.Wishes(errands=5)).letters if isinstance(each, VoidLetter)
+        each
+        for each in books.tick(job.pk, Inbox(), books.Wishes(errands=5), run_id=run.pk).letters
+        if isinstance(each, VoidLetter)
     ]
     answer(void, VoidAnswer(state=VoidState.submitted))
     row.refresh_from_db()

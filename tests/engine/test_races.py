@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, close_old_connections, connection, transaction
+from django.utils import timezone
 
 from recovery import handle_recovery_choice
 from shipping.engine import books
@@ -16,7 +17,7 @@ from shipping.engine.letters import Inbox
 from shipping.liveness import is_interrupted
 from shipping.models import Event, Job, Row, Run
 from shipping.services import JobService, NotInterrupted, Refused
-from shipping.states import EventKind, JobStatus, RowStatus
+from shipping.states import EventKind, JobStatus, RowStatus, RunEnd
 from tests.engine.letters import claim, started_run
 from tests.factories import make_interrupted_job, make_job
 from tests.support.ledger import assert_books_equal_ledger, assert_one_charge_per_completed_row
@@ -132,12 +133,22 @@ def test_a_frozen_worker_that_wakes_claims_nothing_and_what_it_had_sent_is_recor
         assert not is_interrupted(Job.objects.get(pk=job.pk)), "a frozen process is alive until its lease is over"
         wait_until(lambda: is_interrupted(Job.objects.get(pk=job.pk)), 20, what="the lease over")
         handle_recovery_choice("resume", job.pk, JobService())
+        fenced = Run.objects.get(job=job, started_at__isnull=False)
+        last_beat = fenced.beat_at
         with worker(sandbox.url) as successor:
             wait_until(lambda: Job.objects.get(pk=job.pk).successful_rows >= 20, what="20 rows bought")
-            claims = sum(Row.objects.filter(job=job).values_list("claims", flat=True))
+            woken_at = timezone.now()
             sleeper.signal(signal.SIGCONT)
-            wait_until(lambda: Job.objects.get(pk=job.pk).status == JobStatus.completed, 60, what="completed")
-            assert sum(Row.objects.filter(job=job).values_list("claims", flat=True)) >= claims
+
+            def done_without_the_sleeper() -> bool:
+                mine = Row.objects.filter(job=job, run=fenced.pk)
+                assert not mine.filter(claimed_at__gt=woken_at).exists(), "a fenced run claimed a row"
+                assert not mine.filter(status=RowStatus.pending).exists(), "a fenced run took a row for itself"
+                return Job.objects.get(pk=job.pk).status == JobStatus.completed
+
+            wait_until(done_without_the_sleeper, 60, what="completed")
+            fenced.refresh_from_db()
+            assert (fenced.end_reason, fenced.beat_at) == (RunEnd.died, last_beat), "a fenced run beats no more"
             sleeper.signal(signal.SIGTERM)
             assert sleeper.wait(20) == 0
             successor.signal(signal.SIGTERM)

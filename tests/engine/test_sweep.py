@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from recovery.facts import describe
+from recovery.plan import plan_cancel, plan_resume
+from recovery.prompt import get_recovery_prompt
 from shipping.carriers.port import Unavailable, VoidAnswer, VoidState
 from shipping.engine import books, sweep
 from shipping.engine.letters import Inbox, VoidLetter
@@ -201,3 +204,36 @@ def test_a_job_does_not_complete_while_a_void_is_owed() -> None:
     books.tick(job.pk, Inbox(), books.Wishes())
     job.refresh_from_db()
     assert job.status == JobStatus.running
+
+
+def test_an_interrupted_restart_sends_no_further_void_before_somebody_decides() -> None:
+    job = make_interrupted_job(rows=4, completed=3)
+    run = restart(job, void_first=True)
+    sweep_all(run)
+    begun = [
+        letter
+        for letter in books.tick(job.pk, Inbox(), books.Wishes(errands=1), run_id=run.pk).letters
+        if isinstance(letter, VoidLetter)
+    ]
+    assert len(begun) == 1
+    Run.objects.filter(pk=run.pk).update(pid_start_ticks=1)  # it died
+    Label.objects.filter(pk=begun[0].label_id).update(void_after=1.0)  # the answer is overdue
+    assert [letter.label_id for letter in voids(job)] == [begun[0].label_id], "only what was sent is asked for again"
+
+    job.refresh_from_db()
+    rows, cents = JobService().restart_left(job)
+    assert (rows, cents) == (3, 2250)
+    resume = plan_resume(job, JobService())
+    assert "Carries the restart on: up to 3 labels bought before are voided and bought again" in resume.sentences()[1]
+    assert not any("Does not buy" in sentence for sentence in resume.sentences())
+    cancel = plan_cancel(job, JobService())
+    assert any("void of 1 label among them was sent" in sentence for sentence in cancel.sentences())
+    prompt = get_recovery_prompt(describe(job, JobService()))
+    assert "A restart was under way: up to 3 rows still to be bought again." in prompt
+
+    JobService().cancel(job.pk)
+    Label.objects.filter(pk=begun[0].label_id).update(void_after=1.0)
+    assert [letter.label_id for letter in voids(job)] == [begun[0].label_id]
+    answer(begun[0], VoidAnswer(state=VoidState.submitted))
+    assert Label.objects.filter(job=job, voided_at__isnull=False).count() == 1
+    assert_counters_equal_rows(job)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import subprocess
 import sys
 from typing import Any
@@ -91,7 +92,9 @@ def test_restart_prints_its_warning_and_a_token_and_goes_ahead_only_with_it() ->
     assert "Row 1: Recipient 1, tracking " in out
     assert "… and 1 more row." in out
     assert "The labels cost $45.00; the same again would cost about $45.00." in out
-    command = out.splitlines()[-1].removeprefix("To go ahead: manage.py recover ")
+    interpreter, _script, name, *words = shlex.split(out.splitlines()[-1].removeprefix("To go ahead: "))
+    assert (interpreter, name) == (sys.executable, "recover")
+    command = shlex.join(words)
     assert command.endswith("--void-first --reason 'New boxes'")
     assert fresh(job).sweep == Sweep.none
     token = command.split()[3]

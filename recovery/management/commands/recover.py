@@ -23,6 +23,7 @@ from recovery.wording import count, one_line
 from shipping.models import Job
 from shipping.refusals import require_interrupted
 from shipping.services import JobService, Refused, UnknownJob
+from shipping.states import RowStatus
 from shipping.templatetags.money import money
 
 CHECK = "check"
@@ -164,7 +165,7 @@ class Command(BaseCommand):
 
     def _check(self, job: Job, orders: Orders) -> None:
         asked = self.service.check_again(job.pk, actor=orders.actor)
-        doubts = list(self.service.get_rows(job.pk).owed()[:DOUBTS_SHOWN])
+        doubts = list(self.service.get_rows(job.pk).owed().exclude(status=RowStatus.completed)[:DOUBTS_SHOWN])
         worker_alive = self.service.worker_alive()
         message = f"The carrier will be asked about {count(asked, 'row')}." if asked else "No row is in doubt."
         lines = [
@@ -262,7 +263,7 @@ def _first_rows(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _command_to_confirm(job: Job, orders: Orders, confirmation: str) -> str:
-    words = ["manage.py", "recover", job.code, RecoveryChoice.restart.value, "--confirm", confirmation]
+    words = [sys.executable, sys.argv[0], "recover", job.code, RecoveryChoice.restart.value, "--confirm", confirmation]
     if orders.void_first:
         words.append("--void-first")
     if orders.reason:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
@@ -35,7 +36,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path)
         parser.add_argument("--name", required=True, help="the job's name")
-        parser.add_argument("--carrier", required=True, help="a carrier of the settings")
+        parser.add_argument(
+            "--carrier",
+            default=settings.DEFAULT_CARRIER,
+            help="a carrier of the settings (default: %(default)s)",
+        )
         parser.add_argument("--start", action="store_true", help="start the job when it is imported")
         parser.add_argument("--skip-bad", action="store_true", help="import the good rows without the bad")
         parser.add_argument(
