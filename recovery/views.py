@@ -158,6 +158,9 @@ def _restart_refused(request: PageRequest, job_id: int, refusal: str) -> HttpRes
 
 def _restart_answer(request: PageRequest, template: str, context: dict[str, Any], *, refused: bool) -> HttpResponse:
     if wants_fragment(request):
+        if request.method == "POST" and "form" in context:
+            # The page behind the dialog is brought up to date with it.
+            context = {**job_context(context["job"], request.user), **context, "page_behind": True}
         return render(request, f"{template}_dialog.html", context)
     return render(request, f"{template}.html", context, status=409 if refused else 200)
 

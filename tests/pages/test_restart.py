@@ -160,6 +160,43 @@ def test_stale_facts_ask_for_the_number_anew_and_keep_the_rest_of_what_was_sent(
     assert ("checked" in fields["void_first"]) == bool(void)
 
 
+def _page_behind(response: Any) -> str:
+    """What the answer puts into the page behind its dialog."""
+    dialog, _mark, behind = text(response).partition('<div hx-swap-oob="innerHTML:#main">')
+    assert dialog.rstrip().endswith("</dialog>")
+    return behind
+
+
+def test_the_page_behind_a_dialog_that_came_back_is_brought_up_to_date(
+    browser: Client, colleague: User, job: Job
+) -> None:
+    opened = browser.get(_address(job), headers=HTMX)
+    JobService().pause(job.pk, actor=colleague)
+    complete_row(row_of(job, 8), cost_cents=1000)
+    JobService().update_status(job.pk, "running", actor=colleague)
+    old = hidden(opened, "confirmation", action=_address(job))
+
+    response = browser.post(_address(job), {"confirmation": old, "typed_rows": "7"}, headers=HTMX)
+
+    assert _page_behind(opened) == ""
+    assert "8 of 20 bought" in _page_behind(response)
+    assert "alert" not in _page_behind(response)
+    for choice in ("resume", "cancel"):
+        address = f"/recovery/{job.pk}/{choice}/"
+        shown = hidden(response, "confirmation", action=address)
+        assert shown == hidden(browser.get(f"/recovery/{job.pk}/"), "confirmation", action=address)
+
+
+def test_the_page_behind_tells_that_the_job_has_moved_on(browser: Client, colleague: User, job: Job) -> None:
+    shown = hidden(browser.get(_address(job)), "confirmation", action=_address(job))
+    JobService().resume(job.pk, actor=colleague)
+
+    response = browser.post(_address(job), {"confirmation": shown, "typed_rows": "7"}, headers=HTMX)
+
+    assert "has moved on" in _page_behind(response)
+    assert f'href="/jobs/{job.pk}/"' in _page_behind(response)
+
+
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_a_job_that_went_on_meanwhile_says_who_chose_what(
     browser: Client, colleague: User, job: Job, headers: dict[str, str]
