@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Count, OuterRef, Subquery
+from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -20,7 +22,7 @@ from shipping.carriers.port import Guarantee
 from shipping.forms import ReasonForm
 from shipping.models import Job, Label, Row, Run
 from shipping.services import JobService
-from shipping.states import RunEnd
+from shipping.states import EventKind, RunEnd
 from shipping.views.access import right_name
 from shipping.views.presenters import run_lines
 
@@ -97,6 +99,13 @@ def since(job: Job) -> datetime:
     return known
 
 
+def ago(moment: datetime) -> str:
+    """How long ago a moment was, in words."""
+    if timezone.now() - moment < timedelta(minutes=1):
+        return _("less than a minute ago")
+    return _("%(time)s ago") % {"time": timesince(moment)}
+
+
 def why(job: Job, last_run: Run | None) -> str:
     """Why an interrupted job does not go on, in one sentence."""
     if job.error_code:
@@ -150,6 +159,8 @@ def job_context(job: Job, user: User) -> dict[str, Any]:
         "info": info,
         "bar_maximum": max(1, job.total_rows),
         "since": since(job),
+        "ago": ago(since(job)),
+        "highest_row": None if _was_restarted(job) else info.highest_row_number,
         "why": why(job, runs[0] if runs else None),
         "halted_row": _halted_row(job),
         "guarantee": str(GUARANTEES[info.guarantee]),
@@ -158,6 +169,13 @@ def job_context(job: Job, user: User) -> dict[str, Any]:
         "run_lines": run_lines(runs, job),
         "choices": choices_for(job, user),
     }
+
+
+def _was_restarted(job: Job) -> bool:
+    """Whether labels of before a restart stand among the bought rows, so that the highest of them says nothing about
+    how far the work has come.
+    """
+    return JobService().get_events(job.pk).filter(kind=EventKind.restarted).exists()
 
 
 def _halted_row(job: Job) -> Row | None:

@@ -1,10 +1,13 @@
 """The recovery page of one job: facts, choices, resume and cancel."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from shipping.models import Job
 from shipping.services import JobService
@@ -14,6 +17,7 @@ from tests.factories import (
     complete_row,
     fail_row,
     halt_job,
+    make_dead_run,
     make_interrupted_job,
     make_job,
     make_live_run,
@@ -53,6 +57,25 @@ def test_it_tells_what_is_certain(browser: Client, job: Job) -> None:
     assert "Spent so far: $352.50." in page
     assert "No worker is running." in page
     assert "Stopped answering: its process died" in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(5, "(less than a minute ago)"), (125, "(2\N{NO-BREAK SPACE}minutes ago)")]
+)
+def test_it_tells_how_long_ago_the_last_sign_of_work_was(browser: Client, job: Job, seconds: int, said: str) -> None:
+    job.runs.update(beat_at=timezone.now() - timedelta(seconds=seconds))
+
+    assert said in browser.get(f"/recovery/{job.pk}/").content.decode()
+
+
+def test_after_a_restart_the_highest_row_is_not_told_since_it_may_be_of_before(browser: Client, job: Job) -> None:
+    JobService().restart(job.pk, expected=JobService().facts(job))
+    make_dead_run(job)
+
+    page = text(browser.get(f"/recovery/{job.pk}/"))
+
+    assert "47 of 200 bought" in page
+    assert "highest row" not in page
 
 
 def test_it_tells_each_doubt_with_what_the_carrier_said(browser: Client, job: Job) -> None:
