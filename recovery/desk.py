@@ -20,7 +20,7 @@ from recovery.plan import Plan, RestartPlan, plan_cancel, plan_restart, plan_res
 from shipping import liveness
 from shipping.carriers.port import Guarantee
 from shipping.forms import ReasonForm
-from shipping.models import Job, Label, Row, Run
+from shipping.models import Event, Job, Label, Row, Run
 from shipping.services import JobService
 from shipping.states import EventKind, RunEnd
 from shipping.views.access import right_name
@@ -28,12 +28,23 @@ from shipping.views.presenters import run_lines
 
 DOUBTS_SHOWN = 25
 RUNS_SHOWN = 20
+ANSWERS_SHOWN = 20
 
 NEEDED_RIGHTS = {
     RecoveryChoice.resume: "shipping.resume_job",
     RecoveryChoice.restart: "shipping.restart_job",
     RecoveryChoice.cancel: "shipping.cancel_job",
 }
+
+# Events that say what became of a doubt.
+ANSWERS: dict[str, str | Promise] = {
+    EventKind.adopted: gettext_lazy("The carrier says it was bought; the label has been recorded."),
+    EventKind.late_label: gettext_lazy("An answer came late: it was bought; the label has been recorded."),
+    EventKind.not_bought: gettext_lazy("The carrier says it was not bought; the row waits."),
+    EventKind.set_aside: gettext_lazy("The carrier could not settle it; the row needs a decision."),
+}
+# Answers count from the last of these.
+SET_GOING = (EventKind.started, EventKind.resumed, EventKind.restarted)
 
 GUARANTEES: dict[Guarantee | None, str | Promise] = {
     Guarantee.exactly_once: gettext_lazy(
@@ -164,11 +175,40 @@ def job_context(job: Job, user: User) -> dict[str, Any]:
         "why": why(job, runs[0] if runs else None),
         "halted_row": _halted_row(job),
         "guarantee": str(GUARANTEES[info.guarantee]),
+        **_answers(job),
         "doubts": doubts,
         "more_doubts": max(0, info.in_flight_count - len(doubts)),
         "run_lines": run_lines(runs, job),
         "choices": choices_for(job, user),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a row that was in doubt; `cost_cents` is None where no label was recorded."""
+
+    event: Event
+    said: str
+    tracking_number: str
+    cost_cents: int | None
+
+
+def _answers(job: Job) -> dict[str, Any]:
+    """What is known since the job was last set going of rows that were in doubt, the newest first."""
+    events = JobService().get_events(job.pk)
+    set_going = events.filter(kind__in=SET_GOING).values_list("pk", flat=True).first() or 0
+    found = events.filter(kind__in=list(ANSWERS), row__isnull=False, pk__gt=set_going)
+    count = found.count()
+    shown = [
+        Answer(
+            event=event,
+            said=str(ANSWERS[event.kind]),
+            tracking_number=event.details.get("tracking_number", ""),
+            cost_cents=event.details.get("cost_cents"),
+        )
+        for event in found[:ANSWERS_SHOWN]
+    ]
+    return {"answers": shown, "answers_count": count, "more_answers": count - len(shown)}
 
 
 def _was_restarted(job: Job) -> bool:

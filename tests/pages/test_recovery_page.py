@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from shipping.models import Job
+from shipping.runs import record
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RowStatus, Sweep
 from tests.factories import (
@@ -91,6 +92,55 @@ def test_it_tells_each_doubt_with_what_the_carrier_said(browser: Client, job: Jo
     assert "Not asked yet." in doubts
     assert "Could not find out: no connection." in doubts
     assert "charges each purchase at most once" in doubts
+
+
+def _doubts(browser: Client, job: Job) -> str:
+    return text(browser.get(f"/recovery/{job.pk}/")).split("What is not certain")[1].split("What do you want")[0]
+
+
+def test_it_tells_what_asking_the_carrier_has_found(browser: Client, job: Job) -> None:
+    told = {"tracking_number": "9400FOUND48", "cost_cents": 1234, "purchase_id": "shp_48"}
+    record(job, EventKind.adopted, row=row_of(job, 48), **told)
+    record(job, EventKind.not_bought, row=row_of(job, 49), claim=1)
+    record(job, EventKind.late_label, row=row_of(job, 50), **{**told, "tracking_number": "9400LATE50"})
+    record(job, EventKind.set_aside, row=row_of(job, 51), code="not_found", message="Unknown.")
+
+    doubts = _doubts(browser, job)
+
+    assert "4 answers have come in" in doubts
+    lines = [line for line in doubts.split("<tr>") if "What was found" in line and "<td" in line]
+    assert ["51", "50", "49", "48"] == [line.split("</span>")[1].split("<")[0] for line in lines]
+    assert "needs a decision" in lines[0]
+    assert "An answer came late: it was bought" in lines[1]
+    assert "9400LATE50" in lines[1]
+    assert "The carrier says it was not bought; the row waits." in lines[2]
+    assert "$" not in lines[2]
+    for part in ("Recipient 48", "The carrier says it was bought; the label has been", "9400FOUND48", "$12.34"):
+        assert part in lines[3]
+
+
+def test_answers_from_before_the_last_choice_are_left_to_the_history(browser: Client, job: Job) -> None:
+    record(job, EventKind.adopted, row=row_of(job, 48), tracking_number="9400EARLIER", cost_cents=750)
+    for kind in (EventKind.started, EventKind.resumed, EventKind.restarted):
+        assert "9400EARLIER" in _doubts(browser, job)
+        record(job, kind)
+        assert "9400EARLIER" not in _doubts(browser, job)
+        record(job, EventKind.adopted, row=row_of(job, 48), tracking_number="9400EARLIER", cost_cents=750)
+
+
+def test_many_answers_are_counted_and_the_newest_shown_in_as_many_queries(browser: Client, job: Job) -> None:
+    counts = []
+    for first, last in ((1, 2), (3, 30)):
+        for number in range(first, last + 1):
+            record(job, EventKind.not_bought, row=row_of(job, number), claim=1)
+        with CaptureQueriesContext(connection) as queries:
+            doubts = _doubts(browser, job)
+        counts.append(len(queries))
+
+    assert "30 answers have come in" in doubts
+    assert doubts.count("the row waits.") == 20
+    assert "and 10 earlier ones" in doubts
+    assert counts[0] == counts[1]
 
 
 def test_each_choice_says_what_it_will_do_in_rows_and_money(browser: Client, job: Job) -> None:
