@@ -118,6 +118,43 @@ def test_more_jobs_cost_no_more_queries(browser: Client) -> None:
     assert counts[0] == counts[1]
 
 
+PAGES = ("/admin/", "/admin/shipping/row/", "/admin/auth/user/", "/admin/password_change/")
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_counts_the_interrupted_jobs(browser: Client, job: Job, address: str) -> None:
+    make_interrupted_job(2, name="Torn off, too")
+
+    page = browser.get(address)
+
+    assert "2 jobs are interrupted and wait for a decision" in text(page)
+    assert len([each for each in tags(page, "a") if each.get("href") == "/recovery/"]) == 1
+    assert "/static/admin_banner.css" in [each.get("href") for each in tags(page, "link")]
+    assert "Django administration" in text(page)
+
+
+def test_the_banner_is_only_for_those_who_may_view_jobs(db: None, job: Job) -> None:
+    staff = User.objects.create_user("other", password="other", is_staff=True)
+
+    for client in (Client(), browser_of(staff)):
+        page = client.get("/admin/", follow=True)
+        assert page.status_code == 200
+        assert "interrupted" not in text(page)
+
+
+def test_the_banner_costs_as_many_queries_for_many_jobs(browser: Client) -> None:
+    sender = make_sender()
+    counts = []
+    for more in (1, 20):
+        for _number in range(more):
+            make_dead_run(make_job(2, status=JobStatus.running, sender=sender))
+        with CaptureQueriesContext(connection) as queries:
+            browser.get("/admin/")
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_its_pages_work_under_the_strict_content_security_policy(browser: Client, job: Job, model: type) -> None:
     response = browser.get(f"/admin/shipping/{model.__name__.lower()}/")
