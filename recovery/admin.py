@@ -54,6 +54,7 @@ class RecoveryJobAdmin(JobAdmin):
             action="resume_jobs",
             command=resume_job,
             fitting=queryset.filter(pk__in=JobService().interrupted_jobs().order_by().values("pk")),
+            will_buy=True,
             title=_("Resume the selected jobs?"),
             button=_("Resume the jobs"),
             consequence=_(

@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import User
-from django.db.models import Model, QuerySet, Sum
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -137,11 +137,13 @@ class JobAdmin(ReadOnlyAdmin):
         action: str,
         command: bulk.Command,
         fitting: QuerySet[Job],
+        will_buy: bool = False,
         **wording: str,
     ) -> HttpResponseBase | None:
         """Show what is selected, or command it once that was confirmed and is still as it was shown.
 
-        `fitting` are those of the selected jobs that the command suits at this moment.
+        `fitting` are those of the selected jobs that the command suits at this moment. With `will_buy` it is told
+        what going on may cost, else what was spent.
         """
         result = bulk.Result.read(request.POST.get("progress", ""))
         selection = bulk.select(queryset).after(result.after)
@@ -156,15 +158,17 @@ class JobAdmin(ReadOnlyAdmin):
             context = {**self._form(request, selection, action, wording), "result": result, "reason": reason}
             return TemplateResponse(request, "admin/shipping/bulk_progress.html", context)
         queryset, fitting = queryset.filter(pk__gt=result.after), fitting.filter(pk__gt=result.after)
-        sums = fitting.order_by().aggregate(total=Sum("total_rows"), processed=Sum("processed_rows"))
+        sums = bulk.sums(fitting)
         context = {
             **self._form(request, selection, action, wording),
             "moved": sent is not None,
             "result": result,
             "selected": len(selection.jobs),
             "fitting": fitting.count(),
-            "remaining_rows": (sums["total"] or 0) - (sums["processed"] or 0),
-            "named": queryset.order_by("pk")[:JOBS_NAMED],
+            "remaining_rows": sum(each.remaining_rows for each in sums),
+            "sums": sums,
+            "will_buy": will_buy,
+            "lines": bulk.lines(list(queryset.order_by("pk")[:JOBS_NAMED]), fitting),
             "unnamed": max(0, len(selection.jobs) - JOBS_NAMED),
         }
         return TemplateResponse(request, "admin/shipping/bulk_confirm.html", context)

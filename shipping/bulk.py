@@ -6,12 +6,13 @@ selection is read in chunks, and one request works on it for a few seconds only:
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
 from django.contrib.auth.models import User
 from django.core import signing
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.db.models.functions import NullIf
 from django.utils.translation import gettext as _
 
 from shipping import liveness
@@ -59,6 +60,71 @@ def select(jobs: QuerySet[Job]) -> Selection:
     """Note what is selected, and how it stands."""
     values = jobs.order_by("pk").values_list("pk", "status", "epoch", "error_row_number")
     return Selection({pk: (status, epoch, row) for pk, status, epoch, row in values.iterator(chunk_size=1_000)})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A selected job as a confirmation names it; amounts are in hundredths of the job's currency.
+
+    `estimated_cents` is for the remaining rows at the average price so far, None before the first label.
+    """
+
+    job: Job
+    condition: str
+    suits: bool
+
+    @property
+    def estimated_cents(self) -> int | None:
+        if not self.job.successful_rows:
+            return None
+        return round(self.job.cost_cents / self.job.successful_rows * self.job.remaining_rows)
+
+
+def lines(jobs: Sequence[Job], fitting: QuerySet[Job]) -> list[Line]:
+    """Lines for jobs, in a fixed number of queries; `fitting` are those that the command suits."""
+    standing = liveness.conditions(jobs)
+    suited = set(fitting.filter(pk__in=[job.pk for job in jobs]).values_list("pk", flat=True))
+    return [Line(job=job, condition=str(CONDITION_NAMES[standing[job.pk]]), suits=job.pk in suited) for job in jobs]
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What jobs of one currency have spent and what their remaining rows may cost, in hundredths of it.
+
+    The estimate leaves out the `unpriced_rows`: those of jobs without a label yet.
+    """
+
+    currency: str
+    remaining_rows: int
+    spent_cents: int
+    estimated_cents: int
+    unpriced_rows: int
+
+
+def sums(jobs: QuerySet[Job]) -> list[Amounts]:
+    """The sums over jobs for each currency, in one query."""
+    remaining = F("total_rows") - F("processed_rows")
+    estimate = F("cost_cents") * remaining / NullIf(F("successful_rows"), 0)
+    found = (
+        jobs.order_by("currency")
+        .values("currency")
+        .annotate(
+            remaining=Sum(remaining),
+            spent=Sum(F("cost_cents") + F("replaced_cents"), output_field=BigIntegerField()),
+            estimated=Sum(ExpressionWrapper(estimate, output_field=BigIntegerField())),
+            unpriced=Sum(remaining, filter=Q(successful_rows=0)),
+        )
+    )
+    return [
+        Amounts(
+            currency=each["currency"],
+            remaining_rows=each["remaining"],
+            spent_cents=each["spent"],
+            estimated_cents=each["estimated"] or 0,
+            unpriced_rows=each["unpriced"] or 0,
+        )
+        for each in found
+    ]
 
 
 @dataclass(slots=True)

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from shipping import bulk
 from shipping.models import Job
@@ -66,6 +68,80 @@ def test_cancel_first_shows_counts_and_names_and_changes_nothing(browser: Client
     assert "Never begun" in page
     assert "Torn off" in page
     assert _statuses(jobs) == ["pending", "running"]
+
+
+def _lines(page: Any) -> list[str]:
+    """The named jobs of a confirmation page, without their links."""
+    listed = text(page).split("<ol>")[1].split("</ol>")[0]
+    return [each.split("</a>")[1].replace("</li>", "").strip() for each in listed.split("<li>")[1:]]
+
+
+def test_cancel_tells_of_each_job_how_it_stands_and_what_was_spent(browser: Client) -> None:
+    torn = make_interrupted_job(6, completed=2, cost_cents=1050)
+    jobs = [
+        torn,
+        make_interrupted_job(3, completed=1, cost_cents=900),
+        make_job(4),
+        make_job(2, status=JobStatus.completed),
+    ]
+    Job.objects.filter(pk=torn.pk).update(replaced_cents=100)
+
+    page = _ask(browser, "cancel_jobs", jobs)
+
+    assert _lines(page) == [
+        "(Interrupted, 2 of 6 bought, $22.00 spent)",
+        "(Interrupted, 1 of 3 bought, $9.00 spent)",
+        "(Not started, 0 of 4 bought, $0.00 spent)",
+        "(Completed, 0 of 2 bought, will be skipped)",
+    ]
+    assert "$31.00 has been spent on those so far." in text(page)
+    assert "estimate" not in text(page)
+
+
+def test_resume_tells_which_jobs_will_go_on_and_what_that_may_cost(browser: Client) -> None:
+    jobs = [
+        make_interrupted_job(6, completed=2, cost_cents=1050),
+        make_interrupted_job(3, completed=1, cost_cents=900),
+        make_interrupted_job(5),
+        make_job(3, status=JobStatus.running),
+    ]
+    make_live_run(jobs[3])
+
+    page = _ask(browser, "resume_jobs", jobs)
+
+    assert _lines(page) == [
+        "(Interrupted, 2 of 6 bought, the rest for about $42.00)",
+        "(Interrupted, 1 of 3 bought, the rest for about $18.00)",
+        "(Interrupted, 0 of 5 bought, no price known yet)",
+        "(Shipping, 0 of 3 bought, will be skipped)",
+    ]
+    assert "Buying them costs about $60.00: an estimate" in text(page)
+    assert "What 5 rows will cost can't be estimated" in text(page).replace("&#x27;", "'")
+    assert "spent" not in text(page)
+
+
+def test_sums_are_kept_apart_by_currency(browser: Client) -> None:
+    jobs = [make_interrupted_job(3, completed=1, cost_cents=cents) for cents in (700, 900)]
+    Job.objects.filter(pk=jobs[1].pk).update(currency="CAD")
+
+    cancel, resume = (text(_ask(browser, action, jobs)) for action in ("cancel_jobs", "resume_jobs"))
+
+    assert "$7.00 has been spent" in cancel
+    assert "9.00 CAD has been spent" in cancel
+    assert "about $14.00: an estimate" in resume
+    assert "about 18.00 CAD: an estimate" in resume
+
+
+@pytest.mark.parametrize("action", ["cancel_jobs", "resume_jobs"])
+def test_the_confirmation_of_many_jobs_costs_no_more_queries(browser: Client, action: str) -> None:
+    counts = []
+    for more in (2, 20):
+        jobs = [make_interrupted_job(2, completed=1) for _number in range(more)]
+        with CaptureQueriesContext(connection) as queries:
+            _ask(browser, action, jobs)
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
 
 
 def test_a_confirmed_cancel_reports_how_many_and_why_others_were_skipped(browser: Client, staff: User) -> None:
