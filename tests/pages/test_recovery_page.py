@@ -99,10 +99,9 @@ def _doubts(browser: Client, job: Job) -> str:
 
 
 def test_it_tells_what_asking_the_carrier_has_found(browser: Client, job: Job) -> None:
-    told = {"tracking_number": "9400FOUND48", "cost_cents": 1234, "purchase_id": "shp_48"}
-    record(job, EventKind.adopted, row=row_of(job, 48), **told)
+    record(job, EventKind.adopted, row=row_of(job, 48), tracking_number="9400FOUND48", cost_cents=1234)
     record(job, EventKind.not_bought, row=row_of(job, 49), claim=1)
-    record(job, EventKind.late_label, row=row_of(job, 50), **{**told, "tracking_number": "9400LATE50"})
+    record(job, EventKind.late_label, row=row_of(job, 50), tracking_number="9400LATE50", cost_cents=1234)
     record(job, EventKind.set_aside, row=row_of(job, 51), code="not_found", message="Unknown.")
 
     doubts = _doubts(browser, job)
