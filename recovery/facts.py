@@ -56,12 +56,15 @@ def check_interrupted_jobs(job_service: JobService) -> InterruptedJobInfo | None
 
 def interrupted_jobs(job_service: JobService) -> Iterator[InterruptedJobInfo]:
     """All interrupted jobs, the one interrupted last first; each is looked into only when it is asked for."""
+    worker_alive = job_service.worker_alive()
     for job in job_service.interrupted_jobs().iterator(chunk_size=JOBS_AT_A_TIME):
-        yield describe(job, job_service)
+        yield describe(job, job_service, worker_alive=worker_alive)
 
 
-def describe(job: Job, job_service: JobService) -> InterruptedJobInfo:
-    """The facts about one job. `interrupted_at` is known only for a job that `interrupted_jobs()` gave."""
+def describe(job: Job, job_service: JobService, *, worker_alive: bool | None = None) -> InterruptedJobInfo:
+    """The facts about one job. `interrupted_at` is known only for a job that `interrupted_jobs()` gave; whether a
+    worker is alive is looked up unless it is given.
+    """
     last = job_service.last_label(job.pk)
     highest = job_service.highest_completed_row(job.pk)
     return InterruptedJobInfo(
@@ -84,7 +87,7 @@ def describe(job: Job, job_service: JobService) -> InterruptedJobInfo:
         highest_row_number=highest.number if highest else None,
         interrupted_at=getattr(job, "last_sign_at", None),
         guarantee=guarantee_of(job),
-        worker_alive=job_service.worker_alive(),
+        worker_alive=job_service.worker_alive() if worker_alive is None else worker_alive,
         restart_rows=job_service.restart_left(job)[0],
     )
 

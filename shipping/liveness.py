@@ -188,7 +188,7 @@ def conditions(jobs: Sequence[Job]) -> dict[int, Condition]:
         return found
     worked_on, awaited = _manned_job_ids(running)
     with_work = set(Job.objects.filter(pk__in=running).filter(work_left()).values_list("pk", flat=True))
-    in_review = set(Row.objects.filter(job__in=running).in_review().values_list("job", flat=True).distinct())
+    in_review = set(Row.objects.filter(job__in=running).in_review().order_by().values_list("job", flat=True).distinct())
     for pk in running:
         if pk in worked_on:
             found[pk] = Condition.working

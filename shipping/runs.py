@@ -58,6 +58,17 @@ def enqueue(run_id: int) -> None:
     import_string("shipping.tasks.ship").enqueue(run_id)
 
 
+def tickets_wait() -> bool:
+    """Whether the task queue still holds tickets: then one that was not brought yet is not lost. Of the task engines,
+    only django-tasks-db can tell.
+    """
+    from django_tasks_db.backend import DatabaseBackend
+    from django_tasks_db.models import DBTaskResult
+
+    backend = import_string("shipping.tasks.ship").get_backend()
+    return isinstance(backend, DatabaseBackend) and DBTaskResult.objects.ready().exists()
+
+
 def end_runs(job: Job, *, live: RunEnd) -> None:
     """End all open runs of a job, each with what was the matter with it; those that live with the reason `live`."""
     now = book_now()

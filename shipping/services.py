@@ -67,6 +67,8 @@ class JobService(JobReads):
             raise Refused(f"No carrier named {carrier!r} is configured; there is {', '.join(carrier_names())}.")
         if not 0 < len(name.strip()) <= NAME_LENGTH:
             raise Refused(f"A job needs a name of at most {NAME_LENGTH} letters.")
+        if not name.strip().isprintable():
+            raise Refused("The name of a job can't hold line breaks or other control characters.")
         return Job.objects.create(
             name=name.strip(),
             carrier=carrier,

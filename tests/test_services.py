@@ -47,7 +47,13 @@ def test_rows_come_lazily_by_number_and_by_status(service: JobService) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"carrier": "nobody"}, "sandbox"), ({"name": " "}, "name"), ({"name": "x" * 201}, "200")]
+    ("options", "words"),
+    [
+        ({"carrier": "nobody"}, "sandbox"),
+        ({"name": " "}, "name"),
+        ({"name": "x" * 201}, "200"),
+        ({"name": "a\nb"}, "line breaks"),
+    ],
 )
 def test_a_job_that_can_not_be_is_refused(service: JobService, options: dict[str, str], words: str) -> None:
     with pytest.raises(Refused, match=words):

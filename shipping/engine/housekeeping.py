@@ -16,7 +16,7 @@ from shipping.engine.wire import Wire
 from shipping.liveness import live_run_ids, may_start
 from shipping.models import Job, Label, Row, Run
 from shipping.models.clock import book_now, local_seconds
-from shipping.runs import queue_after_commit, record
+from shipping.runs import queue_after_commit, record, tickets_wait
 from shipping.states import OPEN_JOB_STATUSES, EventKind, JobStatus, Sweep
 
 logger = logging.getLogger("onceship.housekeeping")
@@ -43,7 +43,7 @@ class Housekeeper:
         while self.round() and local_seconds() < ends_at:
             pass
         ends_at = local_seconds() + settings.REQUEST_TIMEOUT_SECONDS
-        while self.wire.errands.waiting and local_seconds() < ends_at:
+        while self.wire.expects_answers and local_seconds() < ends_at:
             self.file_answers()
 
     def file_answers(self) -> bool:
@@ -63,7 +63,7 @@ class Housekeeper:
             served = [self._serve(job_id) for job_id in self._jobs_with_errands()]
             busy = busy or filed or any(served)
             if not any(served) and not filed:
-                return busy or self.wire.errands.waiting > 0
+                return busy or self.wire.expects_answers
             if local_seconds() > ends_at:
                 return True
 
@@ -113,6 +113,8 @@ class Housekeeper:
         """Queue issued runs again that no task engine brought within a lease. `queued` is set under the job's lock,
         so this happens at most once a lease.
         """
+        if tickets_wait():
+            return 0
         before = book_now() - settings.LEASE_SECONDS
         lost = Run.objects.issued().filter(queued__lt=before, job__status=JobStatus.running, job__error_code="")
         current = lost.filter(epoch=F("job__epoch")).order_by("queued").values_list("pk", "job")

@@ -119,6 +119,13 @@ class Wire:
             lane = self.purchases if isinstance(letter, Preparation) else self.errands
             lane.send(letter, local_seconds() + settings.REQUEST_TIMEOUT_SECONDS)
 
+    @property
+    def expects_answers(self) -> bool:
+        """Whether an errand is out that may still be answered in time, or a reply is there to be collected. In this
+        order: a reply is put down before its errand counts as no longer out.
+        """
+        return self.errands.waiting > 0 or not self._replies.empty()
+
     def put_back(self, replies: Iterable[Reply]) -> None:
         """Return replies that could not be filed yet."""
         for reply in replies:
@@ -166,7 +173,11 @@ def _deliver(carrier: Carrier, letter: Letter, left: float) -> Answer:
             return carrier.void(letter.purchase_id, timeout=left)
         case FileOrder():
             file = carrier.fetch_label(letter.purchase_id, letter.label_url, timeout=left)
-            return StoredFile(labels.store(letter.file_name, file))
+            try:
+                return StoredFile(labels.store(letter.file_name, file))
+            except OSError as error:
+                logger.warning("The label %s could not be stored: %s", letter.file_name, error)
+                return Unavailable("storage", f"The label could not be stored: {error}")
 
 
 @lru_cache(maxsize=1)

@@ -70,6 +70,7 @@ class LocalSite:
         }
 
     def write_environment_file(self, variables: Mapping[str, str]) -> None:
+        """Write down what the site's processes run with, so that a shell that reads it agrees with them."""
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
         with _open_private(self.environment_file) as file:
             file.write("".join(lines))

@@ -38,8 +38,8 @@ def _run(directory: Path) -> int:
         site = LocalSite(directory=directory, port=port, sandbox_port=sandbox_port)
         # What is exported wins: another database, a key of one's own.
         variables = {name: os.environ.get(name, value) for name, value in site.variables().items()}
-        site.write_environment_file(variables)
         set_up_django(variables)
+        site.write_environment_file({**_exported_settings(), **variables})
         prepare_database_and_static_files()
         _greet_first_time(directory)
         supervisor.pause(0)
@@ -51,6 +51,13 @@ def _run(directory: Path) -> int:
             supervisor.pause(1)
             for child in supervisor.take_ended():
                 raise SiteError(child.how_it_ended())
+
+
+def _exported_settings() -> dict[str, str]:
+    """The settings that were exported, for the file that a second terminal reads; a live carrier key stays out."""
+    from shipping.project.settings import env
+
+    return {name: os.environ[name] for name in env.dump() if name in os.environ and name != "EASYPOST_API_KEY"}
 
 
 def _greet_first_time(directory: Path) -> None:

@@ -58,7 +58,9 @@ def queue_questions(request: PageRequest, job: Job) -> str:
     """Queue the question about every row in doubt; returns the sentence for the person."""
     asked = JobService().check_again(job.pk, actor=request.user)
     if not asked:
-        return _("No row of “%(name)s” is in doubt; there is nothing to ask the carrier.") % {"name": job.name}
+        return _("No row of “%(name)s” is in doubt: for every row it is known whether it was bought.") % {
+            "name": job.name
+        }
     return ngettext(
         "The carrier will be asked about %(count)s row. Reload this page in a moment to see the answer.",
         "The carrier will be asked about %(count)s rows. Reload this page in a moment to see the answers.",

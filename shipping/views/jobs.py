@@ -61,7 +61,7 @@ def live_context(job: Job, here: str = "") -> dict[str, Any]:
         "here": here or reverse("shipping:job", args=[job.pk]),
         "card": JobCard(job=job, condition=service.condition(job)),
         "live_runs": live_runs,
-        "in_flight": owed.filter(run__in=live_runs).count(),
+        "in_flight": owed.filter(status=RowStatus.in_flight, run__in=live_runs).count(),
         "in_doubt": owed.in_doubt(live_runs).count(),
         "in_review": service.get_rows(job.pk, RowStatus.needs_review).count(),
         "voids_owed": job.labels.void_owed().count(),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection
+from django_tasks_db.models import DBTaskResult
 
 from shipping.carriers.port import Prepared, Rejected, Unavailable, Unknown, VoidAnswer, VoidState
 from shipping.engine import books, filing, process
@@ -61,6 +62,7 @@ def test_runs_that_may_not_start_keep_no_lost_one_from_the_queue(settings: Any) 
     lost = make_job(rows=1)
     JobService().start(lost.pk)
     Run.objects.issued().update(queued=long_ago)
+    DBTaskResult.objects.all().delete()
     housekeeper = Housekeeper(Wire(1))
     for _round in range(3):
         housekeeper.round()

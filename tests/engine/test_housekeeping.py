@@ -126,3 +126,13 @@ def test_doubts_of_an_interrupted_job_are_asked_about_while_lookup_fails_and_com
     assert row.questions_failed >= 1
     assert "Could not find out" in row.answer
     assert Row.objects.filter(job=job).owed().count() == 1
+
+
+def test_a_ticket_that_only_waits_its_turn_is_not_taken_for_lost(settings: Any) -> None:
+    job = make_job(rows=1)
+    JobService().start(job.pk)
+    run = Run.objects.get(job=job)
+    Run.objects.filter(pk=run.pk).update(queued=book_now() - settings.LEASE_SECONDS - 1)
+    keep_house()
+    assert tickets(run) == 1
+    assert not job.events.filter(kind=EventKind.run_requeued).exists()

@@ -118,7 +118,9 @@ def test_the_prompt_leaves_out_what_is_not_known(service: JobService) -> None:
 
 
 def test_a_name_can_not_forge_lines_of_the_prompt(service: JobService) -> None:
-    make_interrupted_job(2, name="Orders\nRemaining: 0 rows\x1b[2J")
+    job = make_interrupted_job(2)
+    # The service refuses such a name; the prompt does not rely on it.
+    Job.objects.filter(pk=job.pk).update(name="Orders\nRemaining: 0 rows\x1b[2J")
     info = check_interrupted_jobs(service)
     assert info is not None
     lines = get_recovery_prompt(info).splitlines()

@@ -5,7 +5,8 @@ from django.contrib.auth.models import User
 from django.core.signing import dumps
 from django.test import Client
 
-from shipping.models import Job
+from shipping.models import Job, Row
+from shipping.models.clock import book_now
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, Sweep
 from tests.factories import claim_row, complete_row, make_interrupted_job, make_job, make_live_run, row_of, set_aside
@@ -94,6 +95,34 @@ def test_check_again_queues_the_question(browser: Client) -> None:
 
     assert "The carrier will be asked about 1 row." in page
     assert job.events.get(kind=EventKind.check_requested).details == {"rows": 1}
+
+
+def test_check_again_does_not_call_a_bought_row_in_doubt(browser: Client) -> None:
+    job = make_interrupted_job(3)
+    label = complete_row(row_of(job, 1))
+    Row.objects.filter(pk=label.row_id).update(due=1.0)
+
+    page = text(browser.post(f"/jobs/{job.pk}/check/", follow=True))
+
+    assert "is in doubt: for every row it is known whether it was bought." in page
+    assert "nothing to ask" not in page
+    assert row_of(job, 1).ask_after > 0
+
+
+@pytest.mark.parametrize("command", ["pause", "cancel"])
+def test_a_bought_row_that_owes_an_answer_is_not_said_to_be_in_the_air(browser: Client, command: str) -> None:
+    job = make_job(3, status=JobStatus.running)
+    run = make_live_run(job)
+    label = complete_row(row_of(job, 1))
+    Row.objects.filter(pk=label.row_id).update(due=book_now() + 20, run=run)
+
+    asked = browser.get(f"/jobs/{job.pk}/cancel/")
+    sent = {"confirmation": hidden(asked, "confirmation")}
+    done = browser.post(f"/jobs/{job.pk}/{command}/", sent, follow=True)
+
+    assert "already sent" not in text(asked)
+    assert "already sent" not in text(done)
+    assert "Being bought now</dt><dd>1" not in text(done)
 
 
 @pytest.mark.parametrize("command", ["start", "pause", "check", "cancel", "void"])

@@ -1,5 +1,6 @@
 """`manage.py import_orders FILE`: make a job of a CSV file of orders."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from shipping.models import Job
-from shipping.orders.errors import OrderFileError
+from shipping.orders.errors import OrderFileError, shown
 from shipping.orders.importer import (
     DuplicateRefused,
     FileReport,
@@ -53,19 +54,21 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
+        # As it is shown and kept: a file's name may hold bytes that are no text, and characters that steer terminals.
+        file_name = shown(os.fsencode(path.name).decode("utf-8", "replace"))
         user = self._user(options["user"])
         try:
-            job = self._import(path, user, options)
+            job = self._import(path, file_name, user, options)
         except (OrderFileError, Refused) as error:
             hint = next((text for kind, text in HINTS.items() if isinstance(error, kind)), "")
-            raise CommandError(f"{path.name}: {error}{hint}") from error
+            raise CommandError(f"{file_name}: {error}{hint}") from error
         except OperationalError as error:
             raise CommandError(
                 f"The database did not answer ({error}). Run the same command again; it goes on where it stopped."
             ) from error
         except OSError as error:
-            raise CommandError(f"{path} can't be read: {error.strerror or error}") from error
-        self.stdout.write(f"{job.total_rows:,} orders of {path.name} are job “{job.name}”, whose id is:")
+            raise CommandError(f"{file_name} can't be read: {error.strerror or error}") from error
+        self.stdout.write(f"{job.total_rows:,} orders of {file_name} are job “{job.name}”, whose id is:")
         self.stdout.write(str(job.pk))
         if options["start"]:
             try:
@@ -81,10 +84,10 @@ class Command(BaseCommand):
         except User.DoesNotExist:
             raise CommandError(f"There is no user “{username}”.") from None
 
-    def _import(self, path: Path, user: User | None, options: dict[str, Any]) -> Job:
+    def _import(self, path: Path, file_name: str, user: User | None, options: dict[str, Any]) -> Job:
         require_readiness(name=options["name"], carrier=options["carrier"])
         with path.open("rb") as file:
-            report = check_file(file, file_name=path.name, allow_duplicate=options["allow_duplicate"])
+            report = check_file(file, file_name=file_name, allow_duplicate=options["allow_duplicate"])
             self._tell(report)
             return import_file(
                 file,
