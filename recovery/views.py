@@ -171,7 +171,7 @@ def _choose(request: PageRequest, job_id: int, choice: RecoveryChoice, form: Rea
         return go_to(request, "recovery:job", job_id)
     job = job_or_404(job_id)
     if not form.is_valid():
-        return _shown_anew(request, job, _unreadable(form))
+        return _shown_anew(request, job, form.problem())
     try:
         done = handle_recovery_choice(
             choice,
@@ -200,12 +200,6 @@ def _shown_anew(request: PageRequest, job: Job, refusal: str) -> HttpResponse:
     if wants_fragment(request):
         return render(request, f"{template}_content.html", context)
     return render(request, f"{template}.html", context, status=409)
-
-
-def _unreadable(form: ReasonForm) -> str:
-    if "reason" in form.errors:
-        return " ".join(map(str, form.errors["reason"]))
-    return _("The form came without the facts that it was shown with. Please look at the job again.")
 
 
 def _interrupted(job_id: int) -> Job | None:

@@ -4,11 +4,12 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -33,6 +34,13 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
     show_full_result_count = False
     list_per_page = 100
     list_max_show_all = 100
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Numbers in the address that no column can hold are answered as Django answers other bad filters."""
+        try:
+            return super().changelist_view(request, extra_context)
+        except OverflowError:
+            return redirect(f"{request.path}?{ERROR_FLAG}=1")
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:  # noqa: ARG002 (Django's signature)
         return False
@@ -149,7 +157,7 @@ class JobAdmin(ReadOnlyAdmin):
         selection = bulk.select(queryset).after(result.after)
         sent = request.POST.get("fingerprint")
         if sent == selection.fingerprint and isinstance(request.user, User):
-            reason = request.POST.get("reason", "").strip()[:500]
+            reason = "".join(filter(str.isprintable, request.POST.get("reason", "")))[:500].strip()
             bulk.apply(selection, command, result, actor=request.user, reason=reason)
             if not result.left:
                 self._report(request, result)
@@ -227,7 +235,7 @@ class RowAdmin(OfJobAdmin):
     list_filter = ("status",)
     search_fields = ("=number",)
     search_help_text = gettext_lazy("Row number")
-    ordering = ("job", "number")
+    ordering = ("job_id", "number")
 
 
 @admin.register(Event)

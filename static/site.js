@@ -54,7 +54,9 @@
   };
   document.addEventListener("htmx:sendError", () => tell(problem.dataset.lost));
   document.addEventListener("htmx:timeout", () => tell(problem.dataset.lost));
-  document.addEventListener("htmx:responseError", () => tell(problem.dataset.refused));
+  document.addEventListener("htmx:responseError", (event) => {
+    tell(event.detail.xhr.status >= 500 ? problem.dataset.failed : problem.dataset.refused);
+  });
   document.addEventListener("htmx:afterOnLoad", (event) => {
     if (event.detail.successful) problem.replaceChildren();
   });

@@ -110,7 +110,7 @@ def cancel(request: PageRequest, job_id: int) -> HttpResponseBase:
         said = _("“%(name)s” is cancelled: no further row will be bought.") % {"name": job.name}
         messages.success(request, f"{said} {in_the_air(outcome.in_flight_rows)}".strip())
         return to_job(request, job_id)
-    return _confirm_cancel(request, job)
+    return _confirm_cancel(request, job, refusal=form.problem() if form.is_bound else "")
 
 
 def _confirm_cancel(request: PageRequest, job: Job, refusal: str = "") -> HttpResponse:
@@ -129,7 +129,7 @@ def void_labels(request: PageRequest, job_id: int) -> HttpResponseBase:
     if request.method != "POST":
         return _confirm_void(request, job)
     if not form.is_valid():
-        return _confirm_void(request, job, refusal=" ".join(map(str, form.errors.get("agreed", []))))
+        return _confirm_void(request, job, refusal=form.problem())
     try:
         shown = read_facts(form.cleaned_data["confirmation"], job)
         reason = form.cleaned_data["reason"]

@@ -180,3 +180,9 @@ def test_clerks_who_are_not_staff_stay_outside(clerk: User) -> None:
 
 def test_the_admin_for_jobs_is_the_one_that_knows_interrupted_ones() -> None:
     assert type(admin.site.get_model_admin(Job)).__module__ == "recovery.admin"
+
+
+@pytest.mark.parametrize("model", ["row", "event", "label", "run", "sender"])
+def test_numbers_that_no_column_can_hold_are_no_server_error(browser: Client, model: str) -> None:
+    make_interrupted_job(2)
+    assert browser.get(f"/admin/shipping/{model}/?job__exact=9999999999999999999", follow=True).status_code == 200

@@ -241,3 +241,17 @@ def test_labels_of_an_open_job_are_not_offered_for_voiding(browser: Client) -> N
 
     assert "There is nothing to void" in text(page)
     assert f'href="/jobs/{job.pk}/void/"' not in text(page)
+
+
+@pytest.mark.parametrize("command", ["cancel", "void"])
+def test_a_reason_that_is_too_long_is_said_and_nothing_is_changed(browser: Client, command: str) -> None:
+    job = _over() if command == "void" else make_job(2, status=JobStatus.running)
+    status = job.status
+    confirmation = hidden(browser.get(f"/jobs/{job.pk}/{command}/"), "confirmation")
+
+    page = browser.post(
+        f"/jobs/{job.pk}/{command}/", {"confirmation": confirmation, "reason": "x" * 501, "agreed": "on"}
+    )
+
+    assert "at most 500 characters" in text(page)
+    assert (_fresh(job).status, _fresh(job).sweep) == (status, Sweep.none)
