@@ -113,11 +113,14 @@ class ShippingWorker(TaskWorker):
     def _beat(self) -> None:
         if local_seconds() < self.beat_at:
             return
-        me = this_process()
-        WorkerRecord.objects.update_or_create(
+        me, now = this_process(), book_now()
+        _record, is_new = WorkerRecord.objects.update_or_create(
             name=self.worker_id,
-            defaults={"host": me.host, "pid": me.pid, "pid_start_ticks": me.start_ticks, "beat": book_now()},
+            defaults={"host": me.host, "pid": me.pid, "pid_start_ticks": me.start_ticks, "beat": now},
         )
+        if is_new:
+            # Killed workers could not take their records along; one that is only late makes its own again.
+            WorkerRecord.objects.filter(beat__lt=now - settings.LEASE_SECONDS).delete()
         self.beat_at = local_seconds() + settings.HEARTBEAT_SECONDS
 
     def _say_goodbye(self) -> None:

@@ -9,7 +9,7 @@ from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.wire import Wire
 from shipping.labels import note_lost_files, open_label
 from shipping.liveness import Condition, condition, is_interrupted
-from shipping.models import Job, Label, Row, Run
+from shipping.models import Job, Label, Row, Run, Worker
 from shipping.models.clock import book_now
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RunEnd
@@ -136,3 +136,11 @@ def test_a_ticket_that_only_waits_its_turn_is_not_taken_for_lost(settings: Any) 
     keep_house()
     assert tickets(run) == 1
     assert not job.events.filter(kind=EventKind.run_requeued).exists()
+
+
+def test_a_new_worker_clears_the_records_of_those_that_were_killed(sandbox: SandboxProcess, settings: Any) -> None:
+    Worker.objects.create(name="killed", host="h", pid=1, pid_start_ticks=1, beat=book_now() - 1000)
+    Worker.objects.create(name="late", host="h", pid=1, pid_start_ticks=1, beat=book_now())
+    with worker(sandbox.url, "--until-idle") as process:
+        assert process.wait(60) == 0
+    assert list(Worker.objects.values_list("name", flat=True)) == ["late"]
