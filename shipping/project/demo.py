@@ -26,7 +26,8 @@ from shipping.project.sample import write_sample_orders
 from shipping.project.supervisor import Child, SiteError, Supervisor
 
 ORDERS = 200
-KILL_AFTER = 80  # labels bought
+KILL_AFTER = 80  # labels bought,
+IN_THE_AIR = 3  # and purchases sent and not answered, so that the kill leaves doubts
 JOB_NAME = "Spring catalogue"
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH")
 # Short waits, so that nobody has to watch a demo wait; they keep the system check's proportions.
@@ -140,14 +141,22 @@ def _import_orders(path: Path) -> int:
 def _ship_and_kill(supervisor: Supervisor, worker: Child, job_id: int) -> None:
     """Wait until the worker is well on its way, kill it, and wait until the books say so."""
     from recovery import check_interrupted_jobs
-    from shipping.models import Job
+    from shipping.models import Job, Row
     from shipping.services import JobService
+    from shipping.states import RowStatus
 
     def bought() -> int:
         return Job.objects.values_list("successful_rows", flat=True).get(pk=job_id)
 
+    def purchases_in_the_air() -> int:
+        return Row.objects.filter(job=job_id, status=RowStatus.in_flight).count()
+
     say(f"Buying {ORDERS} labels ...")
-    supervisor.wait(lambda: bought() >= KILL_AFTER, seconds=120, what=f"{KILL_AFTER} labels")
+    supervisor.wait(
+        lambda: bought() >= KILL_AFTER and purchases_in_the_air() >= IN_THE_AIR,
+        seconds=120,
+        what=f"{KILL_AFTER} labels, and purchases in the air",
+    )
     supervisor.kill(worker)
     say(f"... {bought()} bought; killed the worker with its purchases in the air (kill -9 {worker.pid}).")
     supervisor.wait(

@@ -3,10 +3,11 @@
 import signal
 
 import pytest
+from django.test import override_settings
 
 from recovery import RecoveryChoice, handle_recovery_choice
 from shipping.liveness import is_interrupted
-from shipping.models import Job, Label, Row, Run
+from shipping.models import Job, Label, Row, Run, Worker
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RowStatus, RunEnd
 from tests.factories import make_job
@@ -23,6 +24,10 @@ def fresh(job: Job) -> Job:
 
 def bought(job: Job) -> int:
     return fresh(job).successful_rows
+
+
+def in_the_air(job: Job) -> int:
+    return Row.objects.filter(job=job, status=RowStatus.in_flight).count()
 
 
 def is_over(job: Job) -> bool:
@@ -43,12 +48,13 @@ def test_it_ships_a_job_from_start_to_end(sandbox: SandboxProcess) -> None:
 
 
 def test_a_killed_worker_leaves_an_interrupted_job_that_a_person_resumes(sandbox: SandboxProcess) -> None:
-    sandbox.faults([{"on": "buy", "action": "delay", "seconds": 0.2}])
+    sandbox.faults([{"on": "buy", "action": "delay", "seconds": [0.5, 1.0]}])
     job = make_job(rows=60)
     JobService().start(job.pk)
     with worker(sandbox.url) as process:
-        wait_until(lambda: bought(job) >= 15, what="15 rows bought")
+        wait_until(lambda: bought(job) >= 15 and in_the_air(job) >= 3, what="15 rows bought, others in the air")
         process.kill()
+    sandbox.faults([])
     assert is_interrupted(fresh(job))
     assert JobService().rows_in_doubt(job.pk).count() > 0
     assert_books_equal_ledger(job, sandbox)
@@ -82,11 +88,11 @@ def test_a_new_worker_asks_about_doubts_and_claims_nothing(sandbox: SandboxProce
 
 
 def test_two_workers_on_one_job_buy_each_row_once(sandbox: SandboxProcess) -> None:
+    sandbox.faults([{"on": "buy", "action": "delay", "seconds": 0.1}])
     job = make_job(rows=120)
-    with worker(sandbox.url, ROWS_PER_RUN="10") as first, worker(sandbox.url) as second:
-        from django.test import override_settings
-
-        with override_settings(ROWS_PER_RUN=10):
+    with worker(sandbox.url) as first, worker(sandbox.url) as second:
+        wait_until(lambda: Worker.objects.count() == 2, what="two workers ready")
+        with override_settings(ROWS_PER_RUN=60):
             JobService().start(job.pk)
         wait_until(lambda: is_over(job), 60, what="the job completed")
         for process in (first, second):
@@ -102,8 +108,6 @@ def test_two_workers_on_one_job_buy_each_row_once(sandbox: SandboxProcess) -> No
 def test_when_one_of_two_workers_dies_the_other_goes_on_and_reconciles_its_rows(sandbox: SandboxProcess) -> None:
     sandbox.faults([{"on": "buy", "action": "delay", "seconds": 0.1}])
     job = make_job(rows=120)
-    from django.test import override_settings
-
     with override_settings(ROWS_PER_RUN=60):
         JobService().start(job.pk)
     with worker(sandbox.url) as first, worker(sandbox.url):
