@@ -27,13 +27,14 @@ class BadConfirmation(Refused):
 
 def confirm(choice: RecoveryChoice, job_id: int, facts: Facts) -> str:
     """The note that confirms a choice about a job with these facts; letters, digits and `-_.:` only."""
-    return signing.dumps([job_id, *astuple(facts)], salt=_salt(choice), compress=True)
+    # Without a time: the same facts give the same note, and whether they hold decides, not how old it is.
+    return signing.Signer(salt=_salt(choice)).sign_object([job_id, *astuple(facts)], compress=True)
 
 
 def confirmed_facts(choice: RecoveryChoice, job_id: int, confirmation: str) -> Facts:
     """The facts that a person confirmed. Raises BadConfirmation."""
     try:
-        confirmed_job, *facts = signing.loads(confirmation.strip(), salt=_salt(choice))
+        confirmed_job, *facts = signing.Signer(salt=_salt(choice)).unsign_object(confirmation.strip())
         confirmed = Facts(*facts)
     except (signing.BadSignature, ValueError, TypeError):
         raise BadConfirmation("This confirmation is not valid. Please look at the job again.") from None
