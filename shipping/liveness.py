@@ -2,14 +2,14 @@
 
 import contextlib
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import DateTimeField, Exists, F, Max, OuterRef, Q
+from django.db.models import BooleanField, Case, DateTimeField, Exists, F, Max, OuterRef, Q, When
 from django.db.models.functions import Coalesce
 
 from shipping.models import Job, Label, Row, Run, Worker
@@ -117,22 +117,24 @@ def work_left() -> Q:
     )
 
 
-def _manned_job_ids(job_ids: Collection[int] | None = None) -> tuple[set[int], set[int]]:
-    """Jobs with a live run, and jobs with an issued run that may still start; of some jobs or of all.
+def _worked_on_and_awaited() -> tuple[Exists, Exists]:
+    """Two conditions on jobs: a live run works on it; an issued run of it may still start (if it has no error).
 
-    Dead runs stay open until somebody chooses, so there may be many: only those beside an issued run are read.
+    Both are parts of the one statement that reads the jobs, because a run goes from issued to live to handed over
+    while anybody looks: between two statements it could be missed in both places. Only which processes are gone is
+    found out before, and what is gone stays gone.
     """
     now = book_now()
-    runs = Run.objects.open() if job_ids is None else Run.objects.open().filter(job__in=job_ids)
-    beating = runs.filter(beat__gte=now - settings.LEASE_SECONDS)
-    worked_on = {run.job_id for run in beating if is_live(run, now)}
-    by_job: dict[int, list[Run]] = {}
-    for run in runs.filter(job__in=runs.issued().values("job")).select_related("job"):
-        by_job.setdefault(run.job_id, []).append(run)
-    awaited = {
-        job_id for job_id, its_runs in by_job.items() if any(may_start(run, run.job, its_runs, now) for run in its_runs)
-    }
-    return worked_on, awaited
+    beating = Q(beat__gte=now - settings.LEASE_SECONDS)
+    gone = [run.pk for run in Run.objects.started().filter(beating) if not is_live(run, now)]
+    live = Run.objects.started().filter(beating).exclude(pk__in=gone)
+    dead = Run.objects.started().filter(~beating | Q(pk__in=gone))
+    dead_siblings = dead.filter(job=OuterRef("job"), epoch=OuterRef("epoch"))
+    may_start = Run.objects.issued().filter(Q(turn__gt=1) | ~Exists(dead_siblings))
+    return (
+        Exists(live.filter(job=OuterRef("pk"))),
+        Exists(may_start.filter(job=OuterRef("pk"), epoch=OuterRef("epoch"))),
+    )
 
 
 def interrupted_jobs() -> JobQuerySet:
@@ -140,10 +142,10 @@ def interrupted_jobs() -> JobQuerySet:
 
     Each carries `last_sign_at`: when a run of it was last heard of.
     """
-    worked_on, awaited = _manned_job_ids()
+    worked_on, awaited = _worked_on_and_awaited()
     return (
         Job.objects.running()
-        .exclude(pk__in=worked_on | awaited)
+        .filter(~worked_on, ~Q(error_code="") | ~awaited)
         .filter(work_left())
         .annotate(
             last_sign_at=Coalesce(
@@ -181,26 +183,35 @@ _BY_STATUS = {
 
 
 def conditions(jobs: Sequence[Job]) -> dict[int, Condition]:
-    """The condition of each job by its id, in a fixed number of queries."""
+    """The condition of each job by its id, in a fixed number of queries. A job that is running here and no longer in
+    the books stands as it does there.
+    """
     running = [job.pk for job in jobs if job.status == JobStatus.running]
     found = {job.pk: _BY_STATUS[JobStatus(job.status)] for job in jobs if job.status != JobStatus.running}
     if not running:
         return found
-    worked_on, awaited = _manned_job_ids(running)
-    with_work = set(Job.objects.filter(pk__in=running).filter(work_left()).values_list("pk", flat=True))
-    in_review = set(Row.objects.filter(job__in=running).in_review().order_by().values_list("job", flat=True).distinct())
-    for pk in running:
-        if pk in worked_on:
-            found[pk] = Condition.working
-        elif pk in awaited:
-            found[pk] = Condition.waiting_for_worker
-        elif pk in with_work:
-            found[pk] = Condition.interrupted
-        elif pk in in_review:
-            found[pk] = Condition.waiting_for_person
-        else:
-            found[pk] = Condition.waiting_for_worker  # nothing is open: housekeeping completes it
+    worked_on, awaited = _worked_on_and_awaited()
+    in_review = Exists(Row.objects.filter(job=OuterRef("pk")).in_review())
+    read = Job.objects.filter(pk__in=running).annotate(
+        worked_on=worked_on,
+        awaited=Case(When(error_code="", then=awaited), default=False, output_field=BooleanField()),
+        with_work=Case(When(work_left(), then=True), default=False, output_field=BooleanField()),
+        reviewed=in_review,
+    )
+    for pk, status, *signs in read.values_list("pk", "status", "worked_on", "awaited", "with_work", "reviewed"):
+        found[pk] = _of_a_running_job(*signs) if status == JobStatus.running else _BY_STATUS[JobStatus(status)]
     return found
+
+
+def _of_a_running_job(worked_on: bool, awaited: bool, with_work: bool, reviewed: bool) -> Condition:
+    if worked_on:
+        return Condition.working
+    if awaited:
+        return Condition.waiting_for_worker
+    if with_work:
+        return Condition.interrupted
+    # With nothing open at all, housekeeping completes it.
+    return Condition.waiting_for_person if reviewed else Condition.waiting_for_worker
 
 
 def condition(job: Job) -> Condition:

@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from shipping import liveness
+from shipping.engine import books
 from shipping.liveness import Condition, ProcessIdentity, condition, is_gone, is_interrupted, this_process
 from shipping.models import Job, Label, Row, Run, Worker
 from shipping.models.clock import book_now
@@ -83,6 +86,32 @@ def test_a_started_job_waits_for_a_worker_and_one_whose_run_died_is_interrupted(
     assert is_interrupted(fresh(job)), "the issued run of the first turn may not start once a sibling died"
     Run.objects.issued().filter(job=job).update(turn=2)
     assert condition(fresh(job)) is Condition.waiting_for_worker
+
+
+def test_a_job_whose_run_starts_while_somebody_looks_is_not_taken_for_interrupted() -> None:
+    job = make_job(status=JobStatus.pending)
+    JobService().start(job.pk)
+    run = job.runs.get()
+    read: list[str] = []
+
+    def start_behind(execute: Any, sql: str, *rest: Any) -> Any:
+        found = execute(sql, *rest)
+        if "shipping_run" in sql and sql.startswith("SELECT"):
+            read.append(sql)
+            if len(read) == 1:
+                books.start_run(run.pk, this_process())
+        return found
+
+    looks: list[Callable[[], bool]] = [
+        lambda: is_interrupted(fresh(job)),
+        lambda: liveness.interrupted_jobs().filter(pk=job.pk).exists(),
+    ]
+    for look in looks:
+        read.clear()
+        Run.objects.filter(pk=run.pk).update(started_at=None, beat=None)
+        with connection.execute_wrapper(start_behind):
+            assert not look()
+        assert len(read) > 1, "the run was started between two statements"
 
 
 def test_a_halted_job_is_interrupted_even_with_an_issued_run() -> None:
