@@ -4,9 +4,10 @@ from shipping.models.clock import Boot
 from shipping.models.event import Event
 from shipping.models.job import Job
 from shipping.models.label import Label
+from shipping.models.preference import Preference
 from shipping.models.row import Row
 from shipping.models.run import Run
 from shipping.models.sender import Sender
 from shipping.models.worker import Worker
 
-__all__ = ["Boot", "Event", "Job", "Label", "Row", "Run", "Sender", "Worker"]
+__all__ = ["Boot", "Event", "Job", "Label", "Preference", "Row", "Run", "Sender", "Worker"]

@@ -68,6 +68,7 @@ class Job(models.Model):
     replaced_cents = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3, default="USD")
 
+    file = models.FileField(max_length=255, blank=True, help_text=_("The file of orders as it came in."))
     file_name = models.CharField(max_length=255, blank=True)
     file_digest = models.CharField(max_length=64, blank=True, db_index=True, help_text=_("SHA-256 of the file."))
     file_columns = models.JSONField(default=list, blank=True, help_text=_("The file's own headers, in order."))
