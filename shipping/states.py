@@ -128,6 +128,15 @@ class VoidRequest(TextChoices):
     rebuy = "rebuy", _("Void, then buy again")
 
 
+class RefundState(TextChoices):
+    """What the carrier said last about giving a label's money back."""
+
+    none = "", _("Not asked for")
+    submitted = "submitted", _("Asked for")
+    refunded = "refunded", _("Refunded")
+    refused = "refused", _("Refused")
+
+
 class EventKind(TextChoices):
     created = "created", _("Created")
     started = "started", _("Started")
@@ -156,4 +165,8 @@ class EventKind(TextChoices):
     voided = "voided", _("Voided")
     void_refused = "void_refused", _("Void refused")
     void_unanswered = "void_unanswered", _("Void not answered")
+    refunded = "refunded", _("Refunded")
+    refund_refused = "refund_refused", _("Refund refused later")
+    printed = "printed", _("Labels marked as printed")
+    unprinted = "unprinted", _("Labels marked as not printed")
     label_file_missing = "label_file_missing", _("Label file missing")

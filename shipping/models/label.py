@@ -3,11 +3,11 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from shipping.models.job import Job
 from shipping.models.row import Row
-from shipping.states import VoidRequest
+from shipping.states import RefundState, RowStatus, VoidRequest
 
 
 class LabelQuerySet(models.QuerySet["Label"]):
@@ -23,6 +23,18 @@ class LabelQuerySet(models.QuerySet["Label"]):
         """Voids that nobody has to order again: those that are no part of a restart, or were sent to the carrier."""
         return self.void_owed().filter(Q(void_requested=VoidRequest.only) | Q(void_after__gt=0))
 
+    def refund_open(self) -> Self:
+        """Voided labels whose refund the carrier has accepted and not decided yet."""
+        return self.filter(refund_state=RefundState.submitted, voided_at__isnull=False)
+
+    def current(self) -> Self:
+        """Labels that parcels are to carry: each bought row's own, not voided and not replaced."""
+        return self.filter(voided_at__isnull=True, row__status=RowStatus.completed, row__label=F("pk"))
+
+    def not_printed(self) -> Self:
+        """Labels that nobody has marked as printed."""
+        return self.filter(printed_at__isnull=True)
+
     def file_missing(self) -> Self:
         """Labels whose bytes we do not hold (a voided label's are not wanted any more)."""
         return self.filter(file="", voided_at__isnull=True)
@@ -35,7 +47,8 @@ class LabelQuerySet(models.QuerySet["Label"]):
 class Label(models.Model):
     """One purchase. Ids rise in the order of commit within a job, since inserts hold the job's lock.
 
-    `void_after` and `fetch_after` are times that decide: not to be asked for before then.
+    `void_after`, `fetch_after` and `refund_ask_after` are times that decide: not to be asked for before then.
+    `refund_at` is when the carrier said what `refund_state` tells.
     """
 
     job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="labels")
@@ -60,6 +73,11 @@ class Label(models.Model):
     void_failures = models.PositiveIntegerField(default=0)
     void_answer = models.TextField(blank=True)
     voided_at = models.DateTimeField(null=True, blank=True)
+    refund_state = models.CharField(max_length=10, choices=RefundState.choices, blank=True, default=RefundState.none)
+    refund_at = models.DateTimeField(null=True, blank=True)
+    refund_ask_after = models.FloatField(default=0.0)
+    refund_questions = models.PositiveIntegerField(default=0)
+    printed_at = models.DateTimeField(null=True, blank=True)
 
     objects = LabelQuerySet.as_manager()
 
@@ -80,6 +98,17 @@ class Label(models.Model):
                 name="label_file_missing",
                 condition=Q(file="", voided_at__isnull=True),
             ),
+            models.Index(
+                fields=["job", "refund_ask_after"],
+                name="label_refund_open",
+                condition=Q(refund_state=RefundState.submitted, voided_at__isnull=False),
+            ),
+            models.Index(
+                fields=["job", "row"],
+                name="label_not_printed",
+                condition=Q(printed_at__isnull=True, voided_at__isnull=True),
+            ),
+            models.Index(fields=["job", "id"], name="label_voided", condition=Q(voided_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
