@@ -9,6 +9,8 @@ from enum import Enum
 
 from django.db import Error as AnyDatabaseError
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils import timezone
 
 from shipping.carriers.port import CarrierError, Purchase, Rejected, VoidAnswer
@@ -165,8 +167,27 @@ def _file(job: Job, inbox: Inbox, now: float) -> None:
         if isinstance(reply.letter, VoidLetter | FileOrder)
     }
     labels_by_id = Label.objects.in_bulk(list(label_ids))
+    sent_by = {row.pk: row.run_id for row in rows.values() if row.status == RowStatus.in_flight and row.run_id}
     for reply in inbox.replies():
         _file_reply(job, reply, rows, labels_by_id, now)
+    _tally(sent_by, rows)
+
+
+def _tally(sent_by: dict[int, int], rows: dict[int, Row]) -> None:
+    """Count on each run the rows that its purchases brought, so that no page ever has to count labels. `sent_by`: the
+    runs of the rows that were in flight before the answers were filed.
+    """
+    bought: dict[int, list[int]] = {}
+    for row_id, run_id in sent_by.items():
+        if rows[row_id].status == RowStatus.completed:
+            bought.setdefault(run_id, []).append(rows[row_id].number)
+    for run_id, numbers in bought.items():
+        lowest, highest = min(numbers), max(numbers)
+        Run.objects.filter(pk=run_id).update(
+            bought_rows=F("bought_rows") + len(numbers),
+            lowest_row=Least(Coalesce(F("lowest_row"), lowest), lowest),
+            highest_row=Greatest(Coalesce(F("highest_row"), highest), highest),
+        )
 
 
 def _file_reply(job: Job, reply: Reply, rows: dict[int, Row], labels_by_id: dict[int, Label], now: float) -> None:

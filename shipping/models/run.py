@@ -43,6 +43,9 @@ class Run(models.Model):
     host = models.CharField(max_length=100, blank=True, help_text="Boot id and PID namespace.")
     pid = models.PositiveIntegerField(null=True)
     pid_start_ticks = models.BigIntegerField(null=True)
+    bought_rows = models.PositiveIntegerField(default=0, help_text="Labels that its own purchases brought.")
+    lowest_row = models.PositiveIntegerField(null=True, help_text="The lowest row that it bought.")
+    highest_row = models.PositiveIntegerField(null=True, help_text="The highest row that it bought.")
 
     objects = RunQuerySet.as_manager()
 
