@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shipping.views import commands, jobs, labels
+from shipping.views import commands, jobs, labels, senders
 
 app_name = "shipping"
 urlpatterns = [
@@ -14,4 +14,5 @@ urlpatterns = [
     path("jobs/<int:job_id>/cancel/", commands.cancel, name="cancel"),
     path("jobs/<int:job_id>/void/", commands.void_labels, name="void"),
     path("labels/<int:label_id>/", labels.label_file, name="label"),
+    path("sender/", senders.sender, name="sender"),
 ]

@@ -6,7 +6,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -23,11 +23,12 @@ from shipping.models import Job
 from shipping.services import JobService
 
 VIEW = "shipping.view_job"
+CHANGE = "shipping.change_job"
 
 # Rights in the words of the person who lacks them; keys are Django's names.
 RIGHTS: dict[str, str | Promise] = {
     "shipping.view_job": gettext_lazy("Can view jobs"),
-    "shipping.change_job": gettext_lazy("Can start and pause jobs"),
+    "shipping.change_job": gettext_lazy("Can upload orders, start and pause jobs"),
     "shipping.resume_job": gettext_lazy("Can resume an interrupted job"),
     "shipping.restart_job": gettext_lazy("Can restart an interrupted job and buy its labels again"),
     "shipping.cancel_job": gettext_lazy("Can cancel a job"),
@@ -46,12 +47,13 @@ class PageRequest(HttpRequest):
 
 
 def page(
-    permission: str = VIEW,
+    permission: str | None = VIEW,
 ) -> Callable[
     [Callable[Concatenate[PageRequest, Parameters], HttpResponseBase]],
     Callable[Concatenate[HttpRequest, Parameters], HttpResponseBase],
 ]:
-    """Let only people in who may view jobs and hold `permission`; others are sent to sign in, or get a 403.
+    """Let only people in who may view jobs and hold `permission`; others are sent to sign in, or get a 403. Without
+    a permission, whoever is signed in may enter.
 
     Takes the place of LoginRequiredMiddleware for its view, which knows nothing of htmx: a redirect would put the
     sign-in page into whatever part of the page was to be swapped.
@@ -64,9 +66,9 @@ def page(
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponseBase:
             if request.user.is_authenticated:
-                for needed in (VIEW, permission):
-                    if not request.user.has_perm(needed):
-                        raise PermissionDenied(_("This needs the right “%(right)s”.") % {"right": right_name(needed)})
+                if permission is not None:
+                    require_right(request.user, VIEW)
+                    require_right(request.user, permission)
                 response = view(cast("PageRequest", request), *args, **kwargs)
             else:
                 response = _sign_in(cast("PageRequest", request))
@@ -78,6 +80,12 @@ def page(
         return guarded
 
     return decorate
+
+
+def require_right(user: User | AnonymousUser, permission: str) -> None:
+    """Raises PermissionDenied, in plain words, for a person who lacks a right."""
+    if not user.has_perm(permission):
+        raise PermissionDenied(_("This needs the right “%(right)s”.") % {"right": right_name(permission)})
 
 
 def right_name(permission: str) -> str:

@@ -63,5 +63,5 @@ def hidden(response: Any, name: str, *, action: str = "") -> str:
         if tag == "form":
             form_action = attributes.get("action", "")
         if tag == "input" and attributes.get("name") == name and form_action == action:
-            return attributes["value"]
+            return attributes.get("value", "")
     raise AssertionError(f"There is no field {name!r} in a form to {action!r}.")

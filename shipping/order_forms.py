@@ -1,0 +1,85 @@
+"""Forms of the pages where orders come in: the sender's address."""
+
+from collections.abc import Mapping
+
+from django import forms
+from django.forms.widgets import Input
+from django.utils.translation import gettext_lazy as _
+
+from shipping.models import Sender
+from shipping.orders.addresses import ADDRESS_FIELDS, LONGEST
+
+
+def _input(field: str, *, required: bool = True, kind: type[Input] = forms.TextInput) -> Input:
+    """The input of a part of an address. Every rule about its content is left to the address check, which has
+    sentences of its own: so no form field is required, but its input says that it will be asked for.
+    """
+    return kind(
+        attrs={"maxlength": str(LONGEST[field]), "autocomplete": "off"} | ({"required": True} if required else {})
+    )
+
+
+class SenderForm(forms.Form):
+    """The address that parcels come from. `shown` is the sender that the page showed, empty for none."""
+
+    shown = forms.CharField(widget=forms.HiddenInput, required=False)
+    name = forms.CharField(
+        label=_("Name"),
+        required=False,
+        widget=_input("name"),
+        help_text=_("A person or a department; it stands first on the label."),
+    )
+    company = forms.CharField(
+        label=_("Company (may be left out)"), required=False, widget=_input("company", required=False)
+    )
+    street1 = forms.CharField(label=_("Street and number"), required=False, widget=_input("street1"))
+    street2 = forms.CharField(
+        label=_("Apartment, suite or floor (may be left out)"),
+        required=False,
+        widget=_input("street2", required=False),
+    )
+    city = forms.CharField(label=_("City"), required=False, widget=_input("city"))
+    state = forms.CharField(
+        label=_("State or province"),
+        required=False,
+        widget=_input("state", required=False),
+        help_text=_("Needed in the United States and Canada: two letters, or the name."),
+    )
+    zip = forms.CharField(label=_("ZIP or postal code"), required=False, widget=_input("zip"))
+    country = forms.CharField(
+        label=_("Country"),
+        required=False,
+        widget=_input("country"),
+        help_text=_("Two letters, such as US or CA, or the name."),
+    )
+    phone = forms.CharField(
+        label=_("Phone"),
+        required=False,
+        widget=_input("phone", kind=forms.TelInput),
+        help_text=_("Carriers call it when a parcel can't be delivered or picked up."),
+    )
+    email = forms.CharField(
+        label=_("Email (may be left out)"),
+        required=False,
+        widget=_input("email", required=False, kind=forms.EmailInput),
+    )
+
+    @classmethod
+    def shown_with(cls, sender: Sender | None) -> "SenderForm":
+        """An unsent form that holds the current sender, so that one part of it can be changed."""
+        if sender is None:
+            return cls(initial={"country": "US"})
+        return cls(initial={"shown": str(sender.pk), **{field: getattr(sender, field) for field in ADDRESS_FIELDS}})
+
+    def address(self) -> dict[str, str]:
+        """The address of a valid form by the names that `set_sender` takes."""
+        return {field: self.cleaned_data[field] for field in ADDRESS_FIELDS}
+
+    def seen_anew(self, sender: Sender | None) -> "SenderForm":
+        """The same form as if it had been written beside this sender, so that it can be sent again."""
+        return SenderForm({**self.address(), "shown": str(sender.pk) if sender else ""})
+
+    def add_problems(self, problems: Mapping[str, str]) -> None:
+        """Put sentences of the address check beside their fields."""
+        for field, problem in problems.items():
+            self.add_error(field, problem)
