@@ -8,7 +8,7 @@ from shipping.engine.letters import Inbox, Reply, Unsent
 from shipping.models import Event, Job, Label, Row
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RowStatus, RunEnd
-from tests.engine.letters import answer, claim, claim_letter, purchase, started_run
+from tests.engine.letters import answer, claim, claim_letter, purchase, question, started_run
 from tests.factories import claim_row, complete_row, make_job, row_of
 from tests.support.ledger import assert_counters_equal_rows
 
@@ -180,3 +180,28 @@ def test_a_halt_that_the_run_itself_asks_for_names_the_row() -> None:
     job.refresh_from_db()
     assert (job.error_code, job.error_row_number, job.status) == ("DOWN", 2, JobStatus.running)
     assert books.tick(job.pk, Inbox(), books.Wishes(preparations=1), run_id=run.pk).letters == []
+
+
+def test_a_run_counts_what_its_purchases_brought_once_and_from_which_row_to_which() -> None:
+    job = make_job(rows=6)
+    run = started_run(job)
+    letters = claim(run, 4)
+    answer(letters[2], purchase(letters[2]))
+    answer(letters[1], purchase(letters[1]))
+    answer(letters[1], purchase(letters[1]))
+    answer(letters[0], Rejected("R", "no"))
+    answer(letters[3], Unknown("U", "no answer"))
+    answer(letters[3], purchase(letters[3]))
+    run.refresh_from_db()
+    # The fourth came late, when nobody waited for it any more: it is told as a late answer, not as the run's.
+    assert (run.bought_rows, run.lowest_row, run.highest_row) == (2, 2, 3)
+
+
+def test_what_a_look_up_finds_counts_for_the_run_that_had_sent_it() -> None:
+    job = make_job(rows=2)
+    run = started_run(job)
+    claim(run, 2)
+    asked = question(row_of(job, 1))
+    answer(asked, purchase(asked))
+    run.refresh_from_db()
+    assert (run.bought_rows, run.lowest_row, run.highest_row) == (1, 1, 1)
