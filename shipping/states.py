@@ -161,6 +161,7 @@ class EventKind(TextChoices):
     unrecorded_answer = "unrecorded_answer", _("Answer could not be recorded")
     resolved = "resolved", _("Resolved by hand")
     skipped = "skipped", _("Skipped")
+    corrected = "corrected", _("Order corrected")
     void_requested = "void_requested", _("Void requested")
     voided = "voided", _("Voided")
     void_refused = "void_refused", _("Void refused")
