@@ -1,4 +1,4 @@
-"""The states of jobs and rows and every move between them. No models here.
+"""The states of jobs, rows and uploads and every move between them. No models here.
 
 Each table is the whole state machine: what is not an edge is refused. The comment on an edge says when it
 happens.
@@ -102,6 +102,79 @@ PROCESSED_ROW_STATUSES = frozenset({RowStatus.completed, RowStatus.failed, RowSt
 
 # Jobs in these states can still be cancelled.
 OPEN_JOB_STATUSES = frozenset(status for status, targets in JOB_TRANSITIONS.items() if JobStatus.cancelled in targets)
+
+
+class UploadStatus(TextChoices):
+    received = "received", _("Being read")
+    needs_mapping = "needs_mapping", _("Columns to be chosen")
+    checking = "checking", _("Being checked")
+    has_errors = "has_errors", _("Has errors")
+    ready = "ready", _("Ready")
+    importing = "importing", _("Being imported")
+    imported = "imported", _("Imported")
+    failed = "failed", _("Can’t be read")
+    discarded = "discarded", _("Discarded")
+
+
+UPLOAD_TRANSITIONS: Mapping[UploadStatus, frozenset[UploadStatus]] = {
+    UploadStatus.received: frozenset(
+        {
+            UploadStatus.needs_mapping,  # some of its columns have to be chosen by a person
+            UploadStatus.checking,  # all columns are known
+            UploadStatus.failed,  # it is no table
+            UploadStatus.discarded,  # a person throws it away
+        }
+    ),
+    UploadStatus.needs_mapping: frozenset(
+        {
+            UploadStatus.checking,  # a person has chosen the columns
+            UploadStatus.discarded,  # a person throws it away
+        }
+    ),
+    UploadStatus.checking: frozenset(
+        {
+            UploadStatus.has_errors,  # some of its rows can't be shipped as they are
+            UploadStatus.ready,  # nothing is wrong, or only what a person has to look at
+            UploadStatus.importing,  # nothing is wrong, and it ships at once
+            UploadStatus.failed,  # it can't be read to its end
+            UploadStatus.discarded,  # a person throws it away
+        }
+    ),
+    UploadStatus.has_errors: frozenset(
+        {
+            UploadStatus.checking,  # a person corrected rows, or chose the columns anew
+            UploadStatus.importing,  # a person confirms the good rows without the bad
+            UploadStatus.discarded,  # a person throws it away
+        }
+    ),
+    UploadStatus.ready: frozenset(
+        {
+            UploadStatus.checking,  # a person corrected rows, or chose the columns anew
+            UploadStatus.importing,  # a person confirms the preview
+            UploadStatus.discarded,  # a person throws it away
+        }
+    ),
+    UploadStatus.importing: frozenset(
+        {
+            UploadStatus.imported,  # every row is in the books
+            UploadStatus.ready,  # it was refused before a job was made of it
+            UploadStatus.has_errors,  # the same, of the good rows without the bad
+            UploadStatus.failed,  # its job was cancelled meanwhile, or its file is not what was checked
+        }
+    ),
+    UploadStatus.imported: frozenset(),
+    UploadStatus.failed: frozenset(
+        {
+            UploadStatus.discarded,  # a person throws it away
+        }
+    ),
+    UploadStatus.discarded: frozenset(),
+}
+
+# Uploads in these states are worked on, or wait for somebody who does.
+WORKING_UPLOAD_STATUSES = frozenset({UploadStatus.received, UploadStatus.checking, UploadStatus.importing})
+# Nothing more is done with these.
+FINISHED_UPLOAD_STATUSES = frozenset({UploadStatus.imported, UploadStatus.failed, UploadStatus.discarded})
 
 
 class RunEnd(TextChoices):

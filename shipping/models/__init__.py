@@ -8,6 +8,19 @@ from shipping.models.preference import Preference
 from shipping.models.row import Row
 from shipping.models.run import Run
 from shipping.models.sender import Sender
+from shipping.models.upload import RememberedMapping, Upload
 from shipping.models.worker import Worker
 
-__all__ = ["Boot", "Event", "Job", "Label", "Preference", "Row", "Run", "Sender", "Worker"]
+__all__ = [
+    "Boot",
+    "Event",
+    "Job",
+    "Label",
+    "Preference",
+    "RememberedMapping",
+    "Row",
+    "Run",
+    "Sender",
+    "Upload",
+    "Worker",
+]

@@ -72,6 +72,9 @@ class Job(models.Model):
     file_name = models.CharField(max_length=255, blank=True)
     file_digest = models.CharField(max_length=64, blank=True, db_index=True, help_text=_("SHA-256 of the file."))
     file_columns = models.JSONField(default=list, blank=True, help_text=_("The file's own headers, in order."))
+    file_mapping = models.JSONField(
+        default=dict, blank=True, help_text=_("What each header was said to mean; empty where the names told it.")
+    )
     import_complete = models.BooleanField(default=True)
 
     created_at = models.DateTimeField(auto_now_add=True)
