@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -39,13 +40,16 @@ def environment(**extra: str) -> dict[str, str]:
     return {**os.environ, **SHORT_WAITS, "DATABASE_URL": database_url(), "DEBUG": "false", "HTTPS": "false", **extra}
 
 
-class CommandProcess:
-    """`manage.py` in a process of its own; it has ended when the `with` block has."""
+class ChildProcess:
+    """A Python program in a process of its own; it has ended when the `with` block has."""
 
-    def __init__(self, *arguments: str, **extra: str) -> None:
-        """`extra` are environment variables, SANDBOX_URL above all."""
-        self._command = [sys.executable, "manage.py", *arguments]
+    def __init__(self, arguments: Sequence[str], extra: Mapping[str, str], *, log: Path | None = None) -> None:
+        """`arguments` follow `python`; `extra` are environment variables. What it writes goes to the file `log`, or
+        else to where this process writes.
+        """
+        self._command = [sys.executable, *arguments]
         self._environment = environment(**extra)
+        self._log = log
         self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -63,7 +67,15 @@ class CommandProcess:
 
     def start(self) -> None:
         """Start it, once more if it had ended."""
-        self.process = subprocess.Popen(self._command, cwd=ROOT, env=self._environment, text=True)
+        with self._log.open("a") if self._log else nullcontext() as log:
+            self.process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._environment,
+                text=True,
+                stdout=log,
+                stderr=log and subprocess.STDOUT,
+            )
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the running process."""
@@ -79,6 +91,14 @@ class CommandProcess:
         """Wait until it has ended by itself; returns its exit code. Raises subprocess.TimeoutExpired."""
         assert self.process is not None
         return self.process.wait(seconds)
+
+
+class CommandProcess(ChildProcess):
+    """`manage.py` in a process of its own."""
+
+    def __init__(self, *arguments: str, **extra: str) -> None:
+        """`extra` are environment variables, SANDBOX_URL above all."""
+        super().__init__(["manage.py", *arguments], extra)
 
 
 def worker(sandbox_url: str, *arguments: str, **extra: str) -> CommandProcess:
