@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shipping.carriers import easypost_errors as errors
+from shipping.carriers.easypost_refunds import days_to_void, refund_of
 from shipping.carriers.easypost_replies import (
     Rate,
     Unreadable,
@@ -37,16 +38,6 @@ from shipping.carriers.port import (
 
 # A purchase is sent only with this share of the call's time left: one that can't be answered in time is a doubt.
 _SHARE_FOR_BUYING = 0.25
-_REFUND_STATES = {
-    "submitted": VoidState.submitted,
-    "refunded": VoidState.refunded,
-    "rejected": VoidState.refused,
-    "not_applicable": VoidState.refused,
-}
-_REFUSED_REFUNDS = {
-    "rejected": "The carrier rejected the refund; it may be asked for again.",
-    "not_applicable": "The carrier charges a label only when it is scanned, so there is nothing to refund.",
-}
 
 
 def _now() -> float:
@@ -146,10 +137,25 @@ class EasyPost:
             if not errors.is_refused(failure):
                 raise errors.of_refund(failure) from None
             return self._refused_refund(failure, purchase_id, countdown)
-        answer = _void_answer(shipment, purchase_id)
+        answer = refund_of(shipment, purchase_id)
         if answer is None:
             raise Unknown("UNREADABLE_ANSWER", "The carrier's answer does not say how the refund stands.")
         return answer
+
+    def refund_state(self, purchase_id: str, *, timeout: float) -> VoidAnswer:
+        """Ask the shipment how its refund stands. See the port."""
+        try:
+            shipment = self._wire.call(lambda client: client.shipment.retrieve(purchase_id), timeout=timeout)
+        except CallFailed as failure:
+            raise errors.of_question(failure) from None
+        answer = refund_of(shipment, purchase_id)
+        if answer is None:
+            raise Unknown("UNREADABLE_ANSWER", "The carrier's answer does not say how the refund stands.")
+        return answer
+
+    def void_days(self, carrier: str) -> int | None:
+        """See the port, and `days_to_void`."""
+        return days_to_void(carrier)
 
     def fetch_label(self, purchase_id: str, label_url: str, *, timeout: float) -> LabelFile:
         """Fetch the label's bytes, asking the shipment for their address when it is not known. See the port."""
@@ -230,7 +236,7 @@ class EasyPost:
             shipment = self._wire.call(lambda client: client.shipment.retrieve(purchase_id), timeout=countdown.left())
         except CallFailed as unanswered:
             raise errors.unknown(unanswered) from None
-        answer = _void_answer(shipment, purchase_id)
+        answer = refund_of(shipment, purchase_id)
         return answer if answer is not None and answer.state is not VoidState.refused else refusal
 
 
@@ -239,14 +245,6 @@ def _purchase_or_unknown(shipment: JsonObject, handle: str, reference: str) -> P
         return purchase_of(shipment, handle=handle, reference=reference)
     except Unreadable as error:
         raise Unknown(error.code, error.message) from None
-
-
-def _void_answer(shipment: JsonObject, purchase_id: str) -> VoidAnswer | None:
-    """How a shipment's refund stands (docs.easypost.com, "Shipping Refund"), or None when it does not say."""
-    status = shipment.get("refund_status")
-    if shipment.get("id") != purchase_id or not isinstance(status, str) or status not in _REFUND_STATES:
-        return None
-    return VoidAnswer(state=_REFUND_STATES[status], message=_REFUSED_REFUNDS.get(status, ""))
 
 
 def _shipment(order: Order) -> JsonObject:

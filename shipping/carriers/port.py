@@ -162,5 +162,13 @@ class Carrier(Protocol):
     def void(self, purchase_id: str, *, timeout: float) -> VoidAnswer:
         """Ask for a label's refund. May be repeated. Raises Unavailable or Unknown."""
 
+    def refund_state(self, purchase_id: str, *, timeout: float) -> VoidAnswer:
+        """How a refund that was asked for stands by now; asks for none. Raises Unavailable or Unknown."""
+
+    def void_days(self, carrier: str) -> int | None:
+        """For how many days after its purchase a label may be voided, by the carrier that the label names; None
+        where that is not known. Asks nobody.
+        """
+
     def fetch_label(self, purchase_id: str, label_url: str, *, timeout: float) -> LabelFile:
         """The bytes of a bought label, never empty. Costs nothing. Raises Rejected, Unavailable or Unknown."""

@@ -29,12 +29,25 @@ class ControlApi:
             case "POST", ["faults"]:
                 self._faults.replace(checked_faults(request.json()))
                 return json_answer(200, {"faults": self._faults.all()})
+            case "POST", ["refunds"]:
+                return json_answer(200, {"decided": self._decide_refunds(request)})
             case "POST", ["reset"]:
                 self._ledger.reset()
                 return json_answer(200, self._ledger.stats())
-            case _, ["ledger" | "stats" | "faults" | "reset"]:
+            case _, ["ledger" | "stats" | "faults" | "refunds" | "reset"]:
                 raise RefusedError(405, "METHOD_NOT_ALLOWED", "See docs/sandbox.md for what is possible here.")
         raise not_found()
+
+    def _decide_refunds(self, request: Request) -> int:
+        """Carry out `{"status": "refunded" | "rejected"}`, with `"shipment"` for one alone."""
+        body = request.json()
+        status, shipment_id = body.get("status"), body.get("shipment")
+        known = status in ("refunded", "rejected") and isinstance(shipment_id, str | None)
+        if not known or not set(body) <= {"status", "shipment"}:
+            raise RefusedError(
+                422, "SANDBOX.REFUNDS.INVALID", 'Send {"status": "refunded"} or "rejected", with or without "shipment".'
+            )
+        return self._ledger.decide_refunds(granted=status == "refunded", shipment_id=shipment_id)
 
     def _charges(self, request: Request) -> Answer:
         limit = min(whole_number(request.query, "limit", default=_PAGE, least=1), _LARGEST_PAGE)

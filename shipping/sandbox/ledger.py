@@ -119,11 +119,26 @@ class Ledger:
                 )
             connection.execute(
                 "UPDATE charges SET refund_status = ?, refunded_at = ?"
-                " WHERE shipment_id = ? AND refund_status IS NOT 'submitted'",
+                " WHERE shipment_id = ? AND coalesce(refund_status, '') NOT IN ('submitted', 'refunded')",
                 ("submitted" if granted else "rejected", asked_at if granted else None, shipment_id),
             )
             connection.execute("UPDATE shipments SET updated_at = ? WHERE id = ?", (asked_at, shipment_id))
             return _by_id(connection, shipment_id)
+
+        return self._database.run(work)
+
+    def decide_refunds(self, *, granted: bool, shipment_id: str | None = None) -> int:
+        """End the refunds that were submitted, of one shipment or of all, as a carrier does weeks later; returns how
+        many charges that were. A charge whose refund is rejected counts as charged again.
+        """
+        status = "refunded" if granted else "rejected"
+
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.execute(
+                "UPDATE charges SET refund_status = ?, refunded_at = CASE WHEN ? THEN refunded_at END"
+                " WHERE refund_status = 'submitted' AND (? IS NULL OR shipment_id = ?)",
+                (status, granted, shipment_id, shipment_id),
+            ).rowcount
 
         return self._database.run(work)
 
@@ -200,7 +215,7 @@ class Ledger:
             row = connection.execute(
                 "SELECT (SELECT count(*) FROM shipments) AS shipments, count(*) AS charges,"
                 ' count(DISTINCT coalesce(reference, shipment_id)) AS "references",'
-                " count(*) FILTER (WHERE refund_status = 'submitted') AS refunded FROM charges"
+                " count(*) FILTER (WHERE refund_status IN ('submitted', 'refunded')) AS refunded FROM charges"
             ).fetchone()
             return {**dict(row), "duplicates": row["charges"] - row["references"]}
 

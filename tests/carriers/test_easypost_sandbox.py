@@ -131,3 +131,18 @@ def test_a_refund_that_the_carrier_rejects_is_refused(sandbox: SandboxProcess, e
     easypost.buy(order(), prepared.handle, prepared.details, timeout=10)
     sandbox.faults([{"on": "refund", "action": "reject_refund"}])
     assert easypost.void(prepared.handle, timeout=10).state is VoidState.refused
+
+
+@pytest.mark.parametrize(
+    ("decision", "state", "refunded"), [("refunded", VoidState.refunded, 1), ("rejected", VoidState.refused, 0)]
+)
+def test_a_refund_that_is_decided_later_is_told_when_it_is_looked_up(
+    sandbox: SandboxProcess, easypost: EasyPost, decision: str, state: VoidState, refunded: int
+) -> None:
+    prepared = easypost.prepare(order(), timeout=10)
+    easypost.buy(order(), prepared.handle, prepared.details, timeout=10)
+    easypost.void(prepared.handle, timeout=10)
+    assert easypost.refund_state(prepared.handle, timeout=10).state is VoidState.submitted
+    assert sandbox.decide_refunds(decision) == 1
+    assert easypost.refund_state(prepared.handle, timeout=10).state is state
+    assert sandbox.stats()["refunded"] == refunded

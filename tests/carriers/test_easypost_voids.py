@@ -77,3 +77,47 @@ def test_a_refund_without_a_definite_answer_is_not_guessed(
     with pytest.raises(kind):
         adapter(carrier).void(HANDLE, timeout=0.5)
     assert len(carrier.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("submitted", VoidState.submitted),
+        ("refunded", VoidState.refunded),
+        ("rejected", VoidState.refused),
+        ("not_applicable", VoidState.refused),
+    ],
+)
+def test_a_refund_is_looked_up_without_asking_for_it_again(
+    carrier: ScriptedCarrier, status: str, state: VoidState
+) -> None:
+    carrier.on("GET /" + HANDLE, answer(bought(refund_status=status)))
+    assert adapter(carrier).refund_state(HANDLE, timeout=5).state is state
+    assert [each.path for each in carrier.requests] == [f"/v2/shipments/{HANDLE}"]
+
+
+@pytest.mark.parametrize(
+    ("act", "kind"),
+    [
+        (Drop(), Unavailable),
+        (refusal(503, "SERVICE_UNAVAILABLE"), Unavailable),
+        (refusal(404, "NOT_FOUND"), Unknown),
+        (answer(bought(refund_status=None)), Unknown),
+        (answer(bought(id="shp_other", refund_status="refunded")), Unknown),
+    ],
+    ids=["drop", "503", "404", "no status", "other shipment"],
+)
+def test_a_refund_that_can_not_be_looked_up_is_not_guessed(
+    carrier: ScriptedCarrier, act: Act, kind: type[CarrierError]
+) -> None:
+    carrier.on("GET /" + HANDLE, act)
+    with pytest.raises(kind):
+        adapter(carrier).refund_state(HANDLE, timeout=0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "days"), [("USPS", 30), ("UPS", 90), ("UPSDAP", 90), ("FedEx", 90), ("DHLExpress", None)]
+)
+def test_it_tells_for_how_long_a_label_may_be_voided(carrier: ScriptedCarrier, name: str, days: int | None) -> None:
+    assert adapter(carrier).void_days(name) == days
+    assert carrier.requests == []

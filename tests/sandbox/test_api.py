@@ -5,6 +5,7 @@ import http.client
 import json
 import threading
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from easypost.easypost_client import EasyPostClient
@@ -155,6 +156,32 @@ def test_it_takes_a_bought_label_back_and_stays_with_that(client: EasyPostClient
     assert first[0]["refund_status"] == "submitted"
     assert first[0]["refunded_at"]
     assert sandbox.stats()["refunded"] == 1
+
+
+def test_a_refund_is_decided_later_for_one_shipment_or_for_all(client: EasyPostClient, sandbox: SandboxProcess) -> None:
+    ids = []
+    for _ in range(3):
+        made = client.shipment.create(**shipment())
+        client.shipment.buy(made.id, rate={"id": made.rates[0].id})
+        ids.append(made.id)
+        client.shipment.refund(made.id)
+    assert sandbox.decide_refunds("rejected", ids[0]) == 1
+    assert sandbox.decide_refunds("refunded") == 2
+    assert sandbox.decide_refunds("rejected") == 0
+    assert [charge["refund_status"] for charge in sandbox.ledger()] == ["rejected", "refunded", "refunded"]
+    assert [bool(charge["refunded_at"]) for charge in sandbox.ledger()] == [False, True, True]
+    assert client.shipment.refund(ids[1]).refund_status == "refunded"
+    assert client.shipment.refund(ids[0]).refund_status == "submitted"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"status": "lost"}, {"status": "refunded", "shipment": 3}, {"status": "refunded", "all": True}]
+)
+def test_a_decision_about_refunds_that_makes_no_sense_is_refused(sandbox: SandboxProcess, body: dict[str, Any]) -> None:
+    with pytest.raises(HTTPError) as refused:
+        sandbox.ask("POST", "/__sandbox/refunds", body)
+    assert refused.value.code == 422
+    refused.value.close()
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,11 @@ class SandboxProcess:
         held: list[dict[str, Any]] = answer["faults"]
         return held
 
+    def decide_refunds(self, status: str, shipment_id: str | None = None) -> int:
+        """Have refunds that were submitted end as `refunded` or `rejected`, one shipment's or all; returns how many."""
+        body = {"status": status} if shipment_id is None else {"status": status, "shipment": shipment_id}
+        return int(self.ask("POST", "/__sandbox/refunds", body)["decided"])
+
     def reset(self) -> None:
         """Forget every shipment, charge and fault."""
         self.ask("POST", "/__sandbox/reset")
