@@ -3,11 +3,12 @@
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from recovery.confirmation import RecoveryChoice, confirmed_facts
 from recovery.plan import plan_restart
 from recovery.prompt import NO_WORKER
-from recovery.wording import count
 from shipping.models import Job
 from shipping.reads import Facts
 from shipping.refusals import require_interrupted
@@ -44,7 +45,7 @@ def handle_recovery_choice(
     _refuse_foreign_options(chosen, void_first=void_first, retry_failed=retry_failed, skip_failed_row=skip_failed_row)
     job = job_service.get_job(job_id)
     if job is None:
-        raise UnknownJob(f"There is no job {job_id}.")
+        raise UnknownJob(_("There is no job %(job_id)s.") % {"job_id": job_id})
     expected = confirmed_facts(chosen, job.pk, confirmation) if confirmation else None
     if chosen is RecoveryChoice.resume:
         return _resume(
@@ -68,7 +69,8 @@ def _parse(choice: RecoveryChoice | str) -> RecoveryChoice:
         return RecoveryChoice(choice)
     except ValueError:
         raise UnknownChoice(
-            f"There is no choice {str(choice)!r}; there is {', '.join(RecoveryChoice.values)}."
+            _("There is no choice %(choice)s; there is %(choices)s.")
+            % {"choice": repr(str(choice)), "choices": ", ".join(RecoveryChoice.values)}
         ) from None
 
 
@@ -76,9 +78,9 @@ def _refuse_foreign_options(
     choice: RecoveryChoice, *, void_first: bool, retry_failed: bool, skip_failed_row: bool
 ) -> None:
     if void_first and choice is not RecoveryChoice.restart:
-        raise UnknownChoice("Only a restart can void the old labels first.")
+        raise UnknownChoice(_("Only a restart can void the old labels first."))
     if (retry_failed or skip_failed_row) and choice is not RecoveryChoice.resume:
-        raise UnknownChoice("Only a resume can be told to retry the failed rows or to skip the failed row.")
+        raise UnknownChoice(_("Only a resume can be told to retry the failed rows or to skip the failed row."))
 
 
 def _resume(
@@ -100,11 +102,17 @@ def _resume(
         skip_failed_row=skip_failed_row,
     )
     job = outcome.job
-    sentences = [f"Resuming “{job.name}”: {count(job.remaining_rows, 'row')} to go."]
-    if outcome.in_flight_rows:
-        sentences.append(f"The carrier is asked first about {count(outcome.in_flight_rows, 'row')} in doubt.")
+    sentences = [
+        ngettext(
+            "Resuming “%(name)s”: %(count)s row to go.",
+            "Resuming “%(name)s”: %(count)s rows to go.",
+            job.remaining_rows,
+        )
+        % {"name": job.name, "count": job.remaining_rows},
+        *_asked_first(outcome.in_flight_rows),
+    ]
     if retry_failed:
-        sentences.append("All failed rows are tried again.")
+        sentences.append(_("All failed rows are tried again."))
     return _answer(RecoveryChoice.resume, job, outcome.in_flight_rows, sentences, job_service)
 
 
@@ -131,11 +139,17 @@ def _restart(
 ) -> dict[str, Any]:
     outcome = job_service.restart(job.pk, expected=expected, actor=actor, reason=reason, void_first=void_first)
     job = outcome.job
-    labels = count(expected.labelled_rows, "label")
-    void = " Each is voided before; one whose void is refused is not bought again." if void_first else ""
-    sentences = [f"Restarting “{job.name}”: {labels} will be bought again.{void}"]
-    if outcome.in_flight_rows:
-        sentences.append(f"The carrier is asked first about {count(outcome.in_flight_rows, 'row')} in doubt.")
+    sentences = [
+        ngettext(
+            "Restarting “%(name)s”: %(count)s label will be bought again.",
+            "Restarting “%(name)s”: %(count)s labels will be bought again.",
+            expected.labelled_rows,
+        )
+        % {"name": job.name, "count": expected.labelled_rows}
+    ]
+    if void_first:
+        sentences.append(_("Each is voided before; one whose void is refused is not bought again."))
+    sentences += _asked_first(outcome.in_flight_rows)
     answer = _answer(RecoveryChoice.restart, job, outcome.in_flight_rows, sentences, job_service)
     return {**answer, "requires_confirmation": False, "completed_rows_with_tracking": expected.labelled_rows}
 
@@ -145,15 +159,42 @@ def _cancel(
 ) -> dict[str, Any]:
     outcome = job_service.cancel(job.pk, actor=actor, reason=reason, expected=expected, only_interrupted=True)
     job = outcome.job
-    sentences = [f"“{job.name}” is cancelled: no further rows will be processed."]
+    sentences = [_("“%(name)s” is cancelled: no further rows will be processed.") % {"name": job.name}]
     if outcome.in_flight_rows:
         sentences.append(
-            f"The carrier is still asked about {count(outcome.in_flight_rows, 'row')} already sent;"
-            f" {count(outcome.in_flight_rows, 'label')} may still arrive and will be shown."
+            ngettext(
+                "The carrier is still asked about %(count)s row already sent; %(count)s label may still arrive and will"
+                " be shown.",
+                "The carrier is still asked about %(count)s rows already sent; %(count)s labels may still arrive and"
+                " will be shown.",
+                outcome.in_flight_rows,
+            )
+            % {"count": outcome.in_flight_rows}
         )
     if job.successful_rows:
-        sentences.append(f"{count(job.successful_rows, 'label')} already bought can be voided.")
+        sentences.append(
+            ngettext(
+                "%(count)s label already bought can be voided.",
+                "%(count)s labels already bought can be voided.",
+                job.successful_rows,
+            )
+            % {"count": job.successful_rows}
+        )
     return _answer(RecoveryChoice.cancel, job, outcome.in_flight_rows, sentences, job_service)
+
+
+def _asked_first(in_flight_rows: int) -> list[str]:
+    """What happens to rows in doubt before the work goes on; nothing to say without any."""
+    if not in_flight_rows:
+        return []
+    return [
+        ngettext(
+            "The carrier is asked first about %(count)s row in doubt.",
+            "The carrier is asked first about %(count)s rows in doubt.",
+            in_flight_rows,
+        )
+        % {"count": in_flight_rows}
+    ]
 
 
 def _answer(
@@ -161,7 +202,7 @@ def _answer(
 ) -> dict[str, Any]:
     work_to_do = choice is not RecoveryChoice.cancel or in_flight_rows
     if work_to_do and not job_service.worker_alive():
-        sentences = [*sentences, NO_WORKER]
+        sentences = [*sentences, _(NO_WORKER)]
     return {
         "action": choice.value,
         "job_id": job.pk,

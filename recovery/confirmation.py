@@ -7,7 +7,8 @@ from dataclasses import astuple
 
 from django.core import signing
 from django.db.models import TextChoices
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from shipping.reads import Facts
 from shipping.services import Refused
@@ -16,9 +17,9 @@ from shipping.services import Refused
 class RecoveryChoice(TextChoices):
     """What a person can do about an interrupted job."""
 
-    resume = "resume", _("Resume")
-    restart = "restart", _("Restart")
-    cancel = "cancel", _("Cancel")
+    resume = "resume", gettext_lazy("Resume")
+    restart = "restart", gettext_lazy("Restart")
+    cancel = "cancel", gettext_lazy("Cancel")
 
 
 class BadConfirmation(Refused):
@@ -37,9 +38,9 @@ def confirmed_facts(choice: RecoveryChoice, job_id: int, confirmation: str) -> F
         confirmed_job, *facts = signing.Signer(salt=_salt(choice)).unsign_object(confirmation.strip())
         confirmed = Facts(*facts)
     except (signing.BadSignature, ValueError, TypeError):
-        raise BadConfirmation("This confirmation is not valid. Please look at the job again.") from None
+        raise BadConfirmation(_("This confirmation is not valid. Please look at the job again.")) from None
     if confirmed_job != job_id:
-        raise BadConfirmation("This confirmation is for another job.")
+        raise BadConfirmation(_("This confirmation is for another job."))
     return confirmed
 
 

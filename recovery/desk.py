@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy
 from recovery.confirmation import RecoveryChoice
 from recovery.facts import describe
 from recovery.forms import RestartForm, ResumeForm
-from recovery.plan import Plan, RestartPlan, plan_cancel, plan_restart, plan_resume
+from recovery.plan import plan_cancel, plan_restart, plan_resume
+from recovery.plans import Plan, RestartPlan
 from shipping import liveness
 from shipping.carriers.port import Guarantee
 from shipping.forms import ReasonForm

@@ -8,7 +8,7 @@ from django.core import signing
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recovery.plan import RestartPlan, ResumePlan
+from recovery.plans import RestartPlan, ResumePlan
 from shipping.forms import REASON_HELP, ReasonForm
 from shipping.models import Row
 

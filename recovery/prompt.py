@@ -1,12 +1,16 @@
-"""The facts about an interrupted job as text, for terminals and mails."""
+"""The facts about an interrupted job as text, for terminals and mails. In English whatever the language of the pages:
+scripts read these lines.
+"""
 
 from collections.abc import Iterator
+
+from django.utils.translation import gettext_noop
 
 from recovery.facts import InterruptedJobInfo
 from recovery.wording import count, one_line
 from shipping.templatetags.money import money
 
-NO_WORKER = "No worker is running: nothing goes on until one is started (manage.py worker)."
+NO_WORKER = gettext_noop("No worker is running: nothing goes on until one is started (manage.py worker).")
 
 
 def get_recovery_prompt(info: InterruptedJobInfo) -> str:
