@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.core import signing
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery.plans import RestartPlan, ResumePlan
-from shipping.forms import REASON_HELP, ReasonForm
-from shipping.models import Row
-
-ROW_SALT = "recovery.row"
+from shipping.forms import ReasonForm
 
 RETRY, SKIP = "retry", "skip"
 
@@ -96,45 +92,3 @@ class RestartForm(ReasonForm):
                 % {"typed": typed, "rows": self.labelled_rows}
             )
         return typed
-
-
-class RowForm(forms.Form):
-    """A decision about one row, bound to how the row was shown."""
-
-    shown = forms.CharField(widget=forms.HiddenInput)
-    decision = forms.ChoiceField(
-        choices=[
-            ("record_bought", gettext_lazy("It was bought: ask the carrier and record it")),
-            ("send_again", gettext_lazy("It was not bought: buy it")),
-            ("skip", gettext_lazy("Leave it out")),
-        ],
-    )
-    reason = forms.CharField(
-        label=gettext_lazy("Reason (may be left out)"),
-        required=False,
-        max_length=500,
-        help_text=REASON_HELP,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
-
-    @classmethod
-    def shown_with(cls, row: Row) -> "RowForm":
-        """An unsent form for a row as it is now."""
-        return cls(initial={"shown": sign_row(row)}, auto_id=f"row_{row.number}_%s")
-
-
-def sign_row(row: Row) -> str:
-    """What a decision about a row is bound to."""
-    return signing.dumps([row.pk, row.status, row.attempt, row.claims], salt=ROW_SALT)
-
-
-def put_as_shown(row: Row, shown: str) -> bool:
-    """Give `row` the state that the person was shown, for the decision to compare; False for a forged note."""
-    try:
-        key, status, attempt, claims = signing.loads(shown, salt=ROW_SALT)
-    except (signing.BadSignature, ValueError, TypeError):
-        return False
-    if key != row.pk:
-        return False
-    row.status, row.attempt, row.claims = status, attempt, claims
-    return True

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from recovery import views
+from recovery import review_views, views
 
 app_name = "recovery"
 urlpatterns = [
@@ -12,6 +12,6 @@ urlpatterns = [
     path("<int:job_id>/restart/", views.restart, name="restart"),
     path("<int:job_id>/cancel/", views.cancel, name="cancel"),
     path("<int:job_id>/check/", views.check_again, name="check_again"),
-    path("<int:job_id>/review/", views.review, name="review"),
-    path("<int:job_id>/rows/<int:number>/", views.resolve, name="resolve"),
+    path("<int:job_id>/review/", review_views.review, name="review"),
+    path("<int:job_id>/rows/<int:number>/", review_views.resolve, name="resolve"),
 ]
