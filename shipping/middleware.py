@@ -1,9 +1,12 @@
-"""What every answer goes through, last."""
+"""What every request and every answer goes through."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from shipping.preferences import time_zone_of
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
@@ -23,5 +26,15 @@ def empty_answers_to_head(get_response: Answer) -> Answer:
             else:
                 response.content = b""  # type: ignore[attr-defined]
         return response
+
+    return answer
+
+
+def times_of_the_viewer(get_response: Answer) -> Answer:
+    """Show every time of a page in the zone of the person who looks at it; else in the site's own."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        with timezone.override(time_zone_of(request)):
+            return get_response(request)
 
     return answer

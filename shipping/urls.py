@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from shipping.views import commands, jobs, labels, senders
+from shipping.views import commands, help_pages, jobs, labels, preferences, senders
 
 app_name = "shipping"
 urlpatterns = [
@@ -14,5 +14,8 @@ urlpatterns = [
     path("jobs/<int:job_id>/cancel/", commands.cancel, name="cancel"),
     path("jobs/<int:job_id>/void/", commands.void_labels, name="void"),
     path("labels/<int:label_id>/", labels.label_file, name="label"),
+    path("help/", help_pages.topics, name="help"),
+    path("help/<slug:slug>/", help_pages.topic, name="help_page"),
+    path("preferences/", preferences.preferences, name="preferences"),
     path("sender/", senders.sender, name="sender"),
 ]

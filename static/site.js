@@ -8,6 +8,11 @@
 
   document.documentElement.classList.add("js");
 
+  // Tells the server in which zone to show times; whoever chose one in the preferences gets that instead.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  if (zone) document.cookie = `time_zone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
+
   // A command on so many jobs that one request can't carry it out goes on with the next.
   const goesOn = document.querySelector("form[data-goes-on]");
   if (goesOn) goesOn.requestSubmit();

@@ -150,9 +150,11 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "shipping.middleware.times_of_the_viewer",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -190,6 +192,15 @@ LOGIN_REDIRECT_URL = "shipping:job_list"
 LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en-us"
+# What a browser may ask for. So far all of them are English, each with its own way to write dates and numbers;
+# docs/translating.md tells how to add a language.
+LANGUAGES = [
+    ("en-us", "English (United States)"),
+    ("en-ca", "English (Canada)"),
+    ("en-gb", "English (United Kingdom)"),
+    ("en-au", "English (Australia)"),
+]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE: str = env.str("TIME_ZONE", default="UTC", validate=time_zone)
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
