@@ -24,11 +24,13 @@ from shipping.engine.letters import (
     Preparation,
     Question,
     Ready,
+    RefundQuestion,
     Reply,
     StoredFile,
     VoidLetter,
 )
 from shipping.engine.reconcile import pick_questions, settle_finding
+from shipping.engine.refunds import pick_refunds, settle_refund
 from shipping.engine.settle import halt, settle_purchase, settle_rejected_preparation
 from shipping.engine.sweep import sweep_chunk
 from shipping.engine.voids import pick_voids, settle_void
@@ -163,8 +165,8 @@ def _file(job: Job, inbox: Inbox, now: float) -> None:
     rows = Row.objects.in_bulk(list(row_ids))
     label_ids = {
         reply.letter.label_id
-        for reply in (*inbox.voids, *inbox.files)
-        if isinstance(reply.letter, VoidLetter | FileOrder)
+        for reply in (*inbox.voids, *inbox.refunds, *inbox.files)
+        if isinstance(reply.letter, VoidLetter | RefundQuestion | FileOrder)
     }
     labels_by_id = Label.objects.in_bulk(list(label_ids))
     sent_by = {row.pk: row.run_id for row in rows.values() if row.status == RowStatus.in_flight and row.run_id}
@@ -198,6 +200,8 @@ def _file_reply(job: Job, reply: Reply, rows: dict[int, Row], labels_by_id: dict
             settle_finding(job, rows[question.row_id], question, outcome, now)
         case VoidLetter() as letter, VoidAnswer() | CarrierError() as outcome:
             settle_void(job, labels_by_id[letter.label_id], outcome, now)
+        case RefundQuestion() as letter, VoidAnswer() | CarrierError() as outcome:
+            settle_refund(job, labels_by_id[letter.label_id], outcome, now)
         case FileOrder() as order, StoredFile() | CarrierError() as outcome:
             name = outcome.name if isinstance(outcome, StoredFile) else None
             settle_file(labels_by_id[order.label_id], name, now)
@@ -219,13 +223,14 @@ def _settle_preparation(job: Job, row: Row, preparation: Preparation, error: Car
 
 
 def _errands(job: Job, limit: int, now: float, *, working: bool) -> list[Letter]:
-    """What else the carrier is asked: doubts first, then voids, then label files."""
+    """What else the carrier is asked: doubts first, then voids, then label files, then how refunds stand."""
     if limit <= 0:
         return []
     live = [run.pk for run in job.runs.started() if is_live(run, now)]
     letters: list[Letter] = [*pick_questions(job, live, limit, now)]
     letters += pick_voids(job, limit - len(letters), now, working=working)
     letters += pick_files(job, limit - len(letters), now)
+    letters += pick_refunds(job, limit - len(letters), now)
     return letters
 
 

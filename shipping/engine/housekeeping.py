@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 0.2
 
 class Housekeeper:
     """Asks about doubts of jobs that are interrupted, paused, cancelled or over; sends voids; fetches label files;
-    carries out sweeps of jobs that are over; queues lost tickets again.
+    asks how refunds stand; carries out sweeps of jobs that are over; queues lost tickets again.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -95,6 +95,7 @@ class Housekeeper:
         voids = Label.objects.void_may_have_begun().filter(void_after__lte=now, row__due__isnull=True)
         voids = voids.exclude(job__in=manned)
         files = Label.objects.file_missing().filter(fetch_after__lte=now).exclude(job__in=manned)
+        refunds = Label.objects.refund_open().filter(refund_ask_after__lte=now).exclude(job__in=manned)
         sweeps = Job.objects.exclude(sweep=Sweep.none).exclude(status__in=OPEN_JOB_STATUSES)
         # Nothing is open in these, and nobody is there to say so.
         done = Job.objects.running().filter(processed_rows=F("total_rows"), error_code="").exclude(pk__in=manned)
@@ -105,6 +106,7 @@ class Housekeeper:
             sweeps.values_list("pk", flat=True),
             done.values_list("pk", flat=True),
             files.values_list("job", flat=True),
+            refunds.values_list("job", flat=True),
         ):
             found += jobs.order_by().distinct()[:JOBS_A_ROUND]
         return list(dict.fromkeys(found))[:JOBS_A_ROUND]

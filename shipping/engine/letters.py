@@ -78,6 +78,16 @@ class VoidLetter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundQuestion:
+    """A look-up of how the refund of a voided label stands."""
+
+    job_id: int
+    carrier: str
+    label_id: int
+    purchase_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileOrder:
     """A label file to be fetched and stored under a name."""
 
@@ -89,7 +99,7 @@ class FileOrder:
     file_name: str
 
 
-Letter = Preparation | Claim | Question | VoidLetter | FileOrder
+Letter = Preparation | Claim | Question | VoidLetter | RefundQuestion | FileOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,7 @@ class Inbox:
     preparations: list[Reply] = field(default_factory=list)
     findings: list[Reply] = field(default_factory=list)
     voids: list[Reply] = field(default_factory=list)
+    refunds: list[Reply] = field(default_factory=list)
     files: list[Reply] = field(default_factory=list)
 
     def add(self, reply: Reply) -> None:
@@ -131,9 +142,11 @@ class Inbox:
                 self.findings.append(reply)
             case VoidLetter():
                 self.voids.append(reply)
+            case RefundQuestion():
+                self.refunds.append(reply)
             case FileOrder():
                 self.files.append(reply)
 
     def replies(self) -> list[Reply]:
         """All of them, purchases first."""
-        return [*self.purchases, *self.findings, *self.voids, *self.files, *self.preparations]
+        return [*self.purchases, *self.findings, *self.voids, *self.refunds, *self.files, *self.preparations]

@@ -6,12 +6,14 @@ from django.utils import timezone
 from shipping.backoff import wait_after
 from shipping.carriers.port import CarrierError, VoidAnswer, VoidState
 from shipping.engine.letters import VoidLetter
+from shipping.engine.refunds import begin_refund
 from shipping.models import Job, Label, Row
 from shipping.rows import buy_again
 from shipping.runs import record
-from shipping.states import EventKind, RowStatus, VoidRequest
+from shipping.states import EventKind, RefundState, RowStatus, VoidRequest
 
 FLAG_AFTER_FAILURES = 8
+FLAGS = (EventKind.void_refused, EventKind.void_unanswered, EventKind.refund_refused)
 
 
 def pick_voids(job: Job, limit: int, now: float, *, working: bool) -> list[VoidLetter]:
@@ -39,7 +41,7 @@ def settle_void(job: Job, label: Label, outcome: VoidAnswer | CarrierError, now:
     if label.voided_at is not None:
         return
     if isinstance(outcome, VoidAnswer) and outcome.state is not VoidState.refused:
-        _voided(job, label, outcome)
+        _voided(job, label, outcome, now)
     elif label.void_requested == VoidRequest.none:
         return  # a late refusal of what was refused before
     elif isinstance(outcome, CarrierError):
@@ -48,7 +50,7 @@ def settle_void(job: Job, label: Label, outcome: VoidAnswer | CarrierError, now:
         _refused(job, label, outcome.message)
 
 
-def _voided(job: Job, label: Label, answer: VoidAnswer) -> None:
+def _voided(job: Job, label: Label, answer: VoidAnswer, now: float) -> None:
     row = Row.objects.get(pk=label.row_id)
     is_current = row.status == RowStatus.completed and row.label_id == label.pk
     if is_current:
@@ -59,6 +61,9 @@ def _voided(job: Job, label: Label, answer: VoidAnswer) -> None:
     label.void_answer = answer.message or answer.state.value
     label.save(update_fields=["voided_at", "void_answer"])
     record(job, EventKind.voided, row=row, tracking_number=label.tracking_number, cost_cents=label.cost_cents)
+    begin_refund(label, answer, now)
+    # What an earlier refusal said about the row is settled.
+    Row.objects.filter(pk=row.pk, label=label.pk, error_code__in=FLAGS).update(error_code="", error_message="")
     if is_current and label.void_requested == VoidRequest.rebuy:
         if row.due is None:
             buy_again(job, row, label)
@@ -69,7 +74,8 @@ def _voided(job: Job, label: Label, answer: VoidAnswer) -> None:
 def _refused(job: Job, label: Label, message: str) -> None:
     label.void_requested = VoidRequest.none
     label.void_answer = message
-    label.save(update_fields=["void_requested", "void_answer"])
+    label.refund_state, label.refund_at = RefundState.refused, timezone.now()
+    label.save(update_fields=["void_requested", "void_answer", "refund_state", "refund_at"])
     _flag(job, label, EventKind.void_refused, message)
 
 

@@ -24,6 +24,7 @@ from shipping.engine.letters import (
     Letter,
     Preparation,
     Question,
+    RefundQuestion,
     Reply,
     StoredFile,
     Unsent,
@@ -171,13 +172,19 @@ def _deliver(carrier: Carrier, letter: Letter, left: float) -> Answer:
             return carrier.lookup(letter.handle, letter.reference, timeout=left)
         case VoidLetter():
             return carrier.void(letter.purchase_id, timeout=left)
+        case RefundQuestion():
+            return carrier.refund_state(letter.purchase_id, timeout=left)
         case FileOrder():
-            file = carrier.fetch_label(letter.purchase_id, letter.label_url, timeout=left)
-            try:
-                return StoredFile(labels.store(letter.file_name, file))
-            except OSError as error:
-                logger.warning("The label %s could not be stored: %s", letter.file_name, error)
-                return Unavailable("storage", f"The label could not be stored: {error}")
+            return _fetch(carrier, letter, left)
+
+
+def _fetch(carrier: Carrier, order: FileOrder, left: float) -> StoredFile | Unavailable:
+    file = carrier.fetch_label(order.purchase_id, order.label_url, timeout=left)
+    try:
+        return StoredFile(labels.store(order.file_name, file))
+    except OSError as error:
+        logger.warning("The label %s could not be stored: %s", order.file_name, error)
+        return Unavailable("storage", f"The label could not be stored: {error}")
 
 
 @lru_cache(maxsize=1)
