@@ -54,13 +54,11 @@ def test_a_cookie_that_names_no_zone_is_taken_for_none(browser: Client, told: st
 def test_pages_show_the_times_of_jobs_in_that_zone(browser: Client, clerk: User) -> None:
     job = make_job(1)
     Job.objects.filter(pk=job.pk).update(created_at=datetime(2026, 11, 22, 20, 30, tzinfo=UTC))
-    assert "Nov. 23" not in text(browser.get("/")) and "23 Nov" not in text(browser.get("/"))
+    assert any(each["datetime"].startswith("2026-11-22T20:30:00+00:00") for each in tags(browser.get("/"), "time"))
 
     browser.cookies["time_zone"] = "Asia/Tokyo"
 
-    page = text(browser.get("/"))
-    assert "23 Nov" in page or "Nov. 23" in page
-    assert [each for each in tags(browser.get("/"), "time") if each["datetime"].startswith("2026-11-23T05:30:00+09:00")]
+    assert any(each["datetime"].startswith("2026-11-23T05:30:00+09:00") for each in tags(browser.get("/"), "time"))
 
 
 def test_a_request_leaves_no_zone_behind(browser: Client) -> None:
@@ -86,7 +84,7 @@ def test_a_person_keeps_a_zone_and_gets_the_browsers_back(browser: Client, clerk
 def test_a_zone_that_there_is_not_is_refused_and_nothing_is_kept(browser: Client) -> None:
     refused = browser.post(ADDRESS, {"time_zone": "Mars/Olympus"})
 
-    assert tags(refused, "p") and 'role="alert"' in text(refused)
+    assert 'role="alert"' in text(refused)
     assert not Preference.objects.exists()
     with pytest.raises(ValueError, match="Mars/Olympus"):
         save_preference(User.objects.get(), time_zone="Mars/Olympus", ships_at_once=False)
