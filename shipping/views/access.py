@@ -1,6 +1,7 @@
 """The door of every page: who may enter it, and how htmx is told that the session has expired."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
@@ -24,6 +25,9 @@ from shipping.services import JobService
 
 VIEW = "shipping.view_job"
 CHANGE = "shipping.change_job"
+
+# So many of those who hold a right are named to a person who lacks it.
+HOLDERS_NAMED = 5
 
 # Rights in the words of the person who lacks them; keys are Django's names.
 RIGHTS: dict[str, str | Promise] = {
@@ -91,6 +95,22 @@ def require_right(user: User | AnonymousUser, permission: str) -> None:
 def right_name(permission: str) -> str:
     """A right in plain words."""
     return str(RIGHTS.get(permission, permission))
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Some of the people who hold a right, by name, and whether there are more."""
+
+    names: list[str]
+    more: bool
+
+
+def who_may(permission: str) -> Holders:
+    """The first few people who hold a right, themselves, through a group or as administrators; one query."""
+    holders = User.objects.with_perm(permission, backend="django.contrib.auth.backends.ModelBackend")
+    found = list(holders.order_by("username")[: HOLDERS_NAMED + 1])
+    names = [user.get_full_name() or user.get_username() for user in found[:HOLDERS_NAMED]]
+    return Holders(names=names, more=len(found) > HOLDERS_NAMED)
 
 
 def _sign_in(request: PageRequest) -> HttpResponse:
