@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from shipping.models.search_key import SearchKey, name_key
 from shipping.models.sender import Sender
 from shipping.states import OPEN_JOB_STATUSES, JobStatus, Sweep
 
@@ -42,6 +43,7 @@ class Job(models.Model):
 
     code = models.CharField(max_length=CODE_LENGTH, unique=True, default=new_job_code, editable=False)
     name = models.CharField(max_length=200)
+    name_key = SearchKey(of="name", make=name_key)
     carrier = models.CharField(max_length=50, help_text=_("A name from settings.CARRIERS; also the account."))
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
@@ -94,6 +96,7 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(fields=["status", "-id"], name="job_by_status"),
+            models.Index(fields=["name_key", "id"], name="job_by_name"),
         ]
         constraints = [
             models.CheckConstraint(

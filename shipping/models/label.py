@@ -7,6 +7,7 @@ from django.db.models import F, Q
 
 from shipping.models.job import Job
 from shipping.models.row import Row
+from shipping.models.search_key import SearchKey, reference_key, reversed_key
 from shipping.states import RefundState, RowStatus, VoidRequest
 
 
@@ -56,7 +57,9 @@ class Label(models.Model):
     attempt = models.PositiveIntegerField()
     account = models.CharField(max_length=50)
     purchase_id = models.CharField(max_length=100)
-    tracking_number = models.CharField(max_length=100, db_index=True)
+    tracking_number = models.CharField(max_length=100)
+    tracking_key = SearchKey(of="tracking_number", make=reference_key)
+    tracking_end_key = SearchKey(of="tracking_number", make=reversed_key)
     carrier = models.CharField(max_length=50)
     service = models.CharField(max_length=100)
     cost_cents = models.BigIntegerField()
@@ -88,6 +91,8 @@ class Label(models.Model):
         ]
         indexes = [
             models.Index(fields=["job", "id"], name="label_by_job"),
+            models.Index(fields=["tracking_key", "id"], name="label_by_tracking"),
+            models.Index(fields=["tracking_end_key", "id"], name="label_by_tracking_end"),
             models.Index(
                 fields=["job", "void_after"],
                 name="label_void_owed",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from shipping.carriers.port import Address, Order, Parcel
 from shipping.models.job import Job
 from shipping.models.run import Run
+from shipping.models.search_key import SearchKey, name_key, reference_key, surname_key
 from shipping.states import RowStatus
 
 
@@ -48,6 +49,9 @@ class Row(models.Model):
     status = models.CharField(max_length=12, choices=RowStatus.choices, default=RowStatus.pending)
     order_reference = models.CharField(max_length=100, blank=True)
     recipient = models.CharField(max_length=100)
+    name_key = SearchKey(of="recipient", make=name_key)
+    surname_key = SearchKey(of="recipient", make=surname_key)
+    reference_key = SearchKey(of="order_reference", make=reference_key)
     order = models.JSONField(help_text=_("The checked columns by their canonical names."))
     extra = models.JSONField(default=dict, blank=True, help_text=_("Columns that fit nothing, as they came."))
 
@@ -99,6 +103,9 @@ class Row(models.Model):
             models.Index(fields=["job", "number"], name="row_in_review", condition=Q(status=RowStatus.needs_review)),
             models.Index(fields=["job", "number"], name="row_failed", condition=Q(status=RowStatus.failed)),
             models.Index(fields=["job", "number"], name="row_completed", condition=Q(status=RowStatus.completed)),
+            models.Index(fields=["name_key", "id"], name="row_by_name"),
+            models.Index(fields=["surname_key", "id"], name="row_by_surname"),
+            models.Index(fields=["reference_key", "id"], name="row_by_reference"),
         ]
 
     def __str__(self) -> str:
