@@ -146,3 +146,9 @@ def page(new_window: NewWindow, clerk: User) -> Page:
 def sender(db: None) -> Sender:
     """The address that parcels come from."""
     return make_sender()
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    """Somebody who may look at jobs and do nothing about them."""
+    return grant(User.objects.create_user("viewer", password="viewer"), "view_job")

@@ -1,0 +1,110 @@
+"""Every state in which a page looks different, made in the books, with the addresses that show it."""
+
+from collections.abc import Callable, Iterator
+
+from django.contrib.auth.models import User
+
+from shipping.models import Job
+from shipping.states import JobStatus
+from tests.factories import (
+    claim_row,
+    complete_row,
+    fail_row,
+    halt_job,
+    make_dead_run,
+    make_interrupted_job,
+    make_job,
+    make_live_run,
+    row_of,
+    set_aside,
+    skip_row,
+)
+
+
+def _interrupted(clerk: User) -> Job:
+    """Bought, failed, skipped, in doubt, in review and never begun."""
+    job = make_interrupted_job(12, completed=4, name="Autumn orders", created_by=clerk)
+    fail_row(row_of(job, 5))
+    skip_row(row_of(job, 6))
+    claim_row(row_of(job, 7), due_in=-1)
+    claim_row(row_of(job, 8), due_in=-1)
+    set_aside(row_of(job, 9))
+    return job
+
+
+def _halted(clerk: User) -> Job:
+    job = make_interrupted_job(6, completed=2, name="Spring catalogue", created_by=clerk)
+    halt_job(row_of(job, 3))
+    return job
+
+
+def _working(clerk: User) -> Job:
+    job = make_job(300, status=JobStatus.running, name="Gift boxes", created_by=clerk)
+    run = make_live_run(job)
+    for number in range(1, 41):
+        complete_row(row_of(job, number))
+    claim_row(row_of(job, 41), run)
+    return job
+
+
+def _waiting_for_person(clerk: User) -> Job:
+    job = make_job(3, status=JobStatus.running, name="Returns", created_by=clerk)
+    complete_row(row_of(job, 1))
+    fail_row(row_of(job, 2))
+    set_aside(row_of(job, 3))
+    return job
+
+
+def _completed(clerk: User) -> Job:
+    job = make_job(4, status=JobStatus.running, name="Samples", created_by=clerk)
+    make_dead_run(job)
+    for number in (1, 2, 3):
+        complete_row(row_of(job, number))
+    fail_row(row_of(job, 4))
+    Job.objects.filter(pk=job.pk).update(status=JobStatus.completed)
+    return job
+
+
+def _of_status(status: JobStatus) -> Callable[[User], Job]:
+    def make(clerk: User) -> Job:
+        job = make_job(4, status=JobStatus.running, name=f"A batch that is {status.label.lower()}", created_by=clerk)
+        complete_row(row_of(job, 1))
+        Job.objects.filter(pk=job.pk).update(status=status)
+        return job
+
+    return make
+
+
+JOBS: dict[str, Callable[[User], Job]] = {
+    "interrupted": _interrupted,
+    "halted": _halted,
+    "working": _working,
+    "waiting for a person": _waiting_for_person,
+    "completed": _completed,
+    "not started": lambda clerk: make_job(3, name="Not begun", created_by=clerk),
+    "without rows": lambda clerk: make_job(0, name="Empty", created_by=clerk),
+    "paused": _of_status(JobStatus.paused),
+    "cancelled": _of_status(JobStatus.cancelled),
+    "failed": _of_status(JobStatus.failed),
+}
+
+
+def make_jobs(clerk: User) -> dict[str, Job]:
+    """One job in each state, by the state's name."""
+    return {state: make(clerk) for state, make in JOBS.items()}
+
+
+def addresses(jobs: dict[str, Job]) -> Iterator[str]:
+    """The pages worth looking at, once the jobs are made."""
+    yield from ("/", "/?status=running", "/?status=pending&page=9", "/recovery/", "/nowhere/")
+    for job in jobs.values():
+        yield f"/jobs/{job.pk}/"
+    for state in ("interrupted", "halted"):
+        yield f"/recovery/{jobs[state].pk}/"
+        yield f"/recovery/{jobs[state].pk}/restart/"
+    yield f"/recovery/{jobs['interrupted'].pk}/review/"
+    yield f"/recovery/{jobs['halted'].pk}/review/?status=failed"
+    yield f"/recovery/{jobs['completed'].pk}/review/"
+    yield f"/jobs/{jobs['working'].pk}/cancel/"
+    yield f"/jobs/{jobs['completed'].pk}/void/"
+    yield f"/jobs/{jobs['interrupted'].pk}/?status=needs_review"
