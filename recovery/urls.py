@@ -7,6 +7,7 @@ from recovery import review_views, views
 app_name = "recovery"
 urlpatterns = [
     path("", views.desk, name="desk"),
+    path("banner/", views.banner, name="banner"),
     path("<int:job_id>/", views.job, name="job"),
     path("<int:job_id>/resume/", views.resume, name="resume"),
     path("<int:job_id>/restart/", views.restart, name="restart"),

@@ -4,15 +4,18 @@ A POST carries the confirmation of the facts that were shown. When they have mov
 part of the page comes back with what is true now: with status 200 to htmx, which shows no other, and 409 to a form.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.translation import gettext as _
 
+from recovery.banner import may_see_banner, read_banner
 from recovery.choices import handle_recovery_choice
 from recovery.confirmation import RecoveryChoice, confirmed_facts
 from recovery.desk import desk_lines, job_context, restart_context
@@ -30,6 +33,7 @@ from shipping.views.access import (
     wants_fragment,
 )
 from shipping.views.commands import queue_questions
+from shipping.views.live import NOTHING_NEW, nothing_new
 from shipping.views.presenters import job_cards
 
 JOBS_ON_A_PAGE = 20
@@ -41,6 +45,24 @@ def desk(request: PageRequest) -> HttpResponseBase:
     shown = Paginator(JobService().interrupted_jobs(), JOBS_ON_A_PAGE).get_page(request.GET.get("page"))
     context = {"lines": desk_lines(list(shown)), "page": shown, "worker_alive": JobService().worker_alive()}
     return render(request, "recovery/desk.html", context)
+
+
+@login_not_required
+def banner(request: HttpRequest) -> HttpResponseBase:
+    """The banner of interrupted jobs, for every page that is open. Whose session has expired, or who may not view
+    jobs (any more), gets no answer: a page must not be taken away by something that it asks in the background. It goes
+    on asking, and sees the banner again once somebody has signed in in another tab.
+    """
+    if not wants_fragment(cast("PageRequest", request)):
+        return redirect("recovery:desk")
+    if not may_see_banner(getattr(request, "user", None)):
+        return HttpResponse(status=NOTHING_NEW)
+    now = read_banner()
+    context = {"banner": now, "out_of_band": True}
+    response = nothing_new(request, now.version) or render(request, "recovery/banner.html", context)
+    patch_vary_headers(response, ["HX-Request"])
+    add_never_cache_headers(response)
+    return response
 
 
 @page()

@@ -1,7 +1,6 @@
 """The list of interrupted jobs, and the banner that counts them."""
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,7 +17,6 @@ from tests.factories import (
     row_of,
     set_aside,
 )
-from tests.views.conftest import browser_of
 from tests.views.reading import text
 
 pytestmark = pytest.mark.django_db
@@ -82,19 +80,3 @@ def test_more_interrupted_jobs_cost_no_more_queries(browser: Client) -> None:
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
-
-
-@pytest.mark.parametrize("address", ["/", "/recovery/", "/jobs/999/"])
-def test_every_page_counts_the_interrupted_jobs(browser: Client, address: str) -> None:
-    assert "interrupted and wait" not in text(browser.get(address))
-    make_interrupted_job(2)
-    assert "1 job is interrupted and waits for a decision" in text(browser.get(address))
-    make_interrupted_job(2)
-    assert "2 jobs are interrupted and wait for a decision" in text(browser.get(address))
-
-
-def test_strangers_and_outsiders_are_told_nothing(outsider: User) -> None:
-    make_interrupted_job(2)
-
-    assert "interrupted" not in text(Client().get("/login/"))
-    assert "interrupted" not in text(browser_of(outsider).get("/"))
