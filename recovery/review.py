@@ -1,17 +1,21 @@
-"""What a person can do about a row in review, or one that failed: have it sent again, leave it out, or have the label
-recorded that the carrier says was bought.
+"""What a person can decide about a row in review, or one that failed: have it sent again, leave it out, or have the
+label recorded that the carrier says was bought, and voided where it is not wanted.
 
 Each function works under the job's lock, writes an event, and completes a running job whose last open row it settles.
+A row in doubt is nobody's to decide: the carrier is asked, until it answers or could not say (then it is in review).
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from shipping.carriers.port import CarrierError, Purchase
 from shipping.engine.books import complete_if_done
@@ -19,12 +23,12 @@ from shipping.engine.letters import Question
 from shipping.engine.reconcile import settle_finding
 from shipping.engine.wire import Sent, deliver
 from shipping.liveness import Condition, condition
-from shipping.models import Job, Row
+from shipping.models import Job, Label, Row
 from shipping.models.clock import book_now, local_seconds
 from shipping.rows import move_row
 from shipping.runs import end_runs, issue_runs, record
 from shipping.services import FactsMoved, Refused
-from shipping.states import EventKind, RowStatus, RunEnd
+from shipping.states import EventKind, RowStatus, RunEnd, VoidRequest
 
 DECIDABLE = frozenset({RowStatus.needs_review, RowStatus.failed})
 
@@ -34,6 +38,14 @@ DECIDED: dict[str, Any] = {"due": None, "run": None, "ask_after": 0.0, "question
 
 class TooEarly(Refused):
     """The row's request may still be in flight; the carrier can't be taken at its word yet."""
+
+
+class NoDecisionNeeded(Refused):
+    """The row is neither in review nor failed."""
+
+
+class JobOver(Refused):
+    """Nothing is bought for the row's job any more."""
 
 
 class NotBought(Refused):
@@ -46,16 +58,10 @@ def send_again(row: Row, *, actor: User | None = None, reason: str = "") -> Row:
     A job that only waited for this gets new runs; an interrupted one has to be resumed. Raises FactsMoved when the
     row is not as `row` shows it, TooEarly, or Refused when its job is over; then nothing was changed.
     """
-    with _decide(row, EventKind.resolved, actor=actor, reason=reason, decision="send_again") as (job, fresh):
-        if job.is_over:
-            raise Refused(f"“{job.name}” is {job.get_status_display().lower()}: nothing is sent any more.")
-        _require_quiet(fresh)
-        only_waited = condition(job) == Condition.waiting_for_person
-        move_row(job, fresh, RowStatus.pending, **DECIDED, error_code="", error_message="")
-        if only_waited:
-            end_runs(job, live=RunEnd.fenced)
-            job.epoch += 1
-            issue_runs(job)
+    with deciding(row, EventKind.resolved, actor=actor, reason=reason, decision="send_again") as (job, fresh):
+        require_decidable(fresh)
+        with taken_up_where_it_only_waited(job):
+            set_to_be_bought(job, fresh)
     return fresh
 
 
@@ -64,34 +70,187 @@ def skip(row: Row, *, actor: User | None = None, reason: str = "") -> Row:
 
     Raises FactsMoved when the row is not as `row` shows it, or TooEarly; then nothing was changed.
     """
-    with _decide(row, EventKind.skipped, actor=actor, reason=reason, decision="skip") as (job, fresh):
-        _require_quiet(fresh)
-        move_row(job, fresh, RowStatus.skipped, **DECIDED)
+    with deciding(row, EventKind.skipped, actor=actor, reason=reason, decision="skip") as (job, fresh):
+        require_decidable(fresh)
+        leave_out(job, fresh)
     return fresh
 
 
-def record_bought(row: Row, *, actor: User | None = None, reason: str = "") -> Row:
+def record_bought(row: Row, *, tracking_number: str = "", actor: User | None = None, reason: str = "") -> Row:
     """A person says that a row was bought: the carrier is asked about its handle (for up to REQUEST_TIMEOUT_SECONDS),
-    and what it says was bought is adopted.
+    and what it says was bought is adopted. With a tracking number, it has to be that very label.
 
     Raises NotBought when the carrier does not confirm it, FactsMoved when the row is not as `row` shows it; then
     nothing was changed.
     """
-    if not row.handle:
-        raise NotBought(f"Nothing was ever sent for row {row.number}, so there is nothing that could have been bought.")
-    question = _question(row)
-    purchase = _look_up(question, row.number)
-    with _decide(row, EventKind.resolved, actor=actor, reason=reason, decision="record_bought") as (job, fresh):
-        settle_finding(job, fresh, question, purchase, book_now())
-        if fresh.status != RowStatus.completed:
-            raise NotBought(
-                f"The carrier names the label {purchase.tracking_number}, but that belongs to another row, or to an"
-                " earlier attempt at this one."
-            )
+    question, purchase = confirmed_purchase(row, tracking_number)
+    with deciding(row, EventKind.resolved, actor=actor, reason=reason, decision="record_bought") as (job, fresh):
+        require_decidable(fresh)
+        adopt(job, fresh, question, purchase)
     return fresh
 
 
-def _question(row: Row) -> Question:
+def void_bought(row: Row, *, tracking_number: str = "", actor: User | None = None, reason: str = "") -> Row:
+    """A person says that a row was bought and its label is not wanted: it is adopted like by `record_bought`, and in
+    the same transaction its void is ordered. A worker sends that, once the row owes no answer any more.
+
+    The row stays bought, with a label that is voided when the carrier agrees. Raises what `record_bought` raises.
+    """
+    question, purchase = confirmed_purchase(row, tracking_number)
+    with deciding(row, EventKind.resolved, actor=actor, reason=reason, decision="void_bought") as (job, fresh):
+        require_decidable(fresh)
+        label = adopt(job, fresh, question, purchase)
+        _order_void(job, fresh, label, actor=actor, reason=reason)
+    return fresh
+
+
+# --- Under the job's lock: what decisions about one row and about many share ---------------------------------
+
+
+def set_to_be_bought(job: Job, row: Row) -> None:
+    """Make a row in review, or a failed one, pending under the same attempt and handle. Raises JobOver, TooEarly."""
+    require_open(job)
+    require_quiet(row)
+    move_row(job, row, RowStatus.pending, **DECIDED, error_code="", error_message="")
+
+
+def leave_out(job: Job, row: Row) -> None:
+    """Skip a row in review, or a failed one. Raises TooEarly."""
+    require_quiet(row)
+    move_row(job, row, RowStatus.skipped, **DECIDED)
+
+
+@contextmanager
+def taken_up_where_it_only_waited(job: Job) -> Iterator[None]:
+    """Issue runs for a job that only waited for a person, when what is done inside has left it a row to buy. One that
+    is interrupted waits for its resume.
+    """
+    only_waited = condition(job) == Condition.waiting_for_person
+    yield
+    if only_waited and job.rows.pending().exists():
+        end_runs(job, live=RunEnd.fenced)
+        job.epoch += 1
+        issue_runs(job)
+
+
+def adopt(job: Job, row: Row, question: Question, purchase: Purchase) -> Label:
+    """Record what the carrier says was bought as the row's label. Raises NotBought when it is not this row's."""
+    settle_finding(job, row, question, purchase, book_now())
+    if row.status != RowStatus.completed or row.label is None:
+        raise NotBought(
+            _(
+                "The carrier names the label %(tracking)s, but that belongs to another row, or to an earlier attempt at"
+                " this one."
+            )
+            % {"tracking": purchase.tracking_number}
+        )
+    return row.label
+
+
+def what_was_shown(row: Row) -> dict[str, str]:
+    """What a person who decides about a row had before their eyes, for the event."""
+    return {"status": row.status, "answer": row.answer, "error": row.error_message}
+
+
+def require_open(job: Job) -> None:
+    """Raises JobOver when nothing is bought for the job any more."""
+    if job.is_over:
+        raise JobOver(
+            _("“%(name)s” is %(status)s: nothing is sent any more.")
+            % {"name": job.name, "status": job.get_status_display().lower()}
+        )
+
+
+def require_decidable(row: Row) -> None:
+    """Raises NoDecisionNeeded for a row that is no person's to decide."""
+    if row.status not in DECIDABLE:
+        raise NoDecisionNeeded(
+            _("Row %(number)s is “%(status)s”; only rows in review and failed ones can be decided.")
+            % {"number": row.number, "status": row.get_status_display().lower()}
+        )
+
+
+def require_quiet(row: Row) -> None:
+    """Raises TooEarly before due and quiet period have passed: a request that nobody hears of any more may still buy
+    the label.
+    """
+    wait = seconds_to_wait(row, book_now())
+    if wait > 0:
+        raise TooEarly(
+            _("The request for row %(number)s may still be on its way. Please decide in %(seconds)s seconds.")
+            % {"number": row.number, "seconds": ceil(wait)}
+        )
+
+
+def seconds_to_wait(row: Row, now: float) -> float:
+    """How long a row's request may still be on its way, in seconds from `book_now()`; 0 when it owes no answer."""
+    return 0.0 if row.due is None else max(0.0, row.due + settings.QUIET_SECONDS - now)
+
+
+def decidable_at(row: Row, now: float) -> datetime | None:
+    """From when on a row may be decided, on the wall clock; None when it may be now."""
+    wait = seconds_to_wait(row, now)
+    return timezone.now() + timedelta(seconds=ceil(wait)) if wait > 0 else None
+
+
+def require_unmoved(row: Row, fresh: Row) -> None:
+    """Raises FactsMoved when a row is not what a person was shown of it."""
+    if (fresh.status, fresh.attempt, fresh.claims) != (row.status, row.attempt, row.claims):
+        raise FactsMoved(
+            _("Row %(number)s has changed since you were shown it: it is “%(status)s” now.")
+            % {"number": row.number, "status": fresh.get_status_display().lower()}
+        )
+
+
+@contextmanager
+def deciding(
+    row: Row, kind: EventKind, *, actor: User | None, reason: str, **details: Any
+) -> Iterator[tuple[Job, Row]]:
+    """One transaction under the job's lock, with the row as it is now; writes the event and saves the job's counters.
+    Whatever is raised inside undoes all of it.
+    """
+    with transaction.atomic():
+        job = Job.objects.lock(row.job_id)
+        fresh = Row.objects.get(pk=row.pk)
+        require_unmoved(row, fresh)
+        shown = what_was_shown(fresh)
+        yield job, fresh
+        record(job, kind, row=fresh, actor=actor, reason=reason, shown=shown, **details)
+        complete_if_done(job)
+        job.save()
+
+
+# --- Asking the carrier, outside any transaction -------------------------------------------------------------
+
+
+def confirmed_purchase(row: Row, tracking_number: str = "") -> tuple[Question, Purchase]:
+    """What the carrier says was bought for a row, and the question it answers. Raises NotBought when it says "not
+    bought", can't be asked, or names another tracking number than the one typed.
+    """
+    if not row.handle:
+        raise NotBought(
+            _("Nothing was ever sent for row %(number)s, so there is nothing that could have been bought.")
+            % {"number": row.number}
+        )
+    question = question_about(row)
+    answer = ask_now(question)
+    if isinstance(answer, CarrierError):
+        raise NotBought(
+            _("The carrier could not be asked about row %(number)s: %(message)s")
+            % {"number": row.number, "message": answer.message}
+        ) from answer
+    if answer is None:
+        raise NotBought(_("The carrier says that row %(number)s was not bought.") % {"number": row.number})
+    if tracking_number and _bare(tracking_number) != _bare(answer.tracking_number):
+        raise NotBought(
+            _("You typed the tracking number %(typed)s, but for row %(number)s the carrier sold %(tracking)s.")
+            % {"typed": tracking_number, "number": row.number, "tracking": answer.tracking_number}
+        )
+    return question, answer
+
+
+def question_about(row: Row) -> Question:
+    """The look-up of a row as it stands; `row.job` is read with it."""
     return Question(
         job_id=row.job_id,
         carrier=row.account,
@@ -104,50 +263,30 @@ def _question(row: Row) -> Question:
     )
 
 
-def _look_up(question: Question, number: int) -> Purchase:
-    """What the carrier says was bought, asked outside any transaction."""
-    answer = deliver(Sent(question, local_seconds() + settings.REQUEST_TIMEOUT_SECONDS))
-    if isinstance(answer, CarrierError):
-        raise NotBought(f"The carrier could not be asked about row {number}: {answer.message}") from answer
-    if not isinstance(answer, Purchase):
-        raise NotBought(f"The carrier says that row {number} was not bought.")
-    return answer
-
-
-@contextmanager
-def _decide(row: Row, kind: EventKind, *, actor: User | None, reason: str, **details: Any) -> Iterator[tuple[Job, Row]]:
-    """One transaction under the job's lock, with the row as it is now; writes the event and saves the job's counters.
-    Whatever is raised inside undoes all of it.
+def ask_now(question: Question) -> Purchase | CarrierError | None:
+    """The carrier's answer, within REQUEST_TIMEOUT_SECONDS: a purchase, None for a definite "not bought", or why it
+    could not be found out.
     """
-    with transaction.atomic():
-        job = Job.objects.lock(row.job_id)
-        fresh = Row.objects.get(pk=row.pk)
-        _require_unmoved(row, fresh)
-        before = {"status": fresh.status, "answer": fresh.answer, "error": fresh.error_message}
-        yield job, fresh
-        record(job, kind, row=fresh, actor=actor, reason=reason, shown=before, **details)
-        complete_if_done(job)
-        job.save()
+    answer = deliver(Sent(question, local_seconds() + settings.REQUEST_TIMEOUT_SECONDS))
+    if answer is None or isinstance(answer, Purchase | CarrierError):
+        return answer
+    raise TypeError(f"{type(answer).__name__} is no answer to a question.")
 
 
-def _require_unmoved(row: Row, fresh: Row) -> None:
-    if (fresh.status, fresh.attempt, fresh.claims) != (row.status, row.attempt, row.claims):
-        raise FactsMoved(
-            f"Row {row.number} has changed since you were shown it: it is “{fresh.get_status_display().lower()}” now."
-        )
-    if fresh.status not in DECIDABLE:
-        raise Refused(
-            f"Row {row.number} is “{fresh.get_status_display().lower()}”; only rows in review and failed ones can be"
-            " decided."
-        )
+def _bare(tracking_number: str) -> str:
+    """A tracking number as carriers mean it: people write it with spaces and dashes."""
+    return "".join(filter(str.isalnum, tracking_number)).upper()
 
 
-def _require_quiet(row: Row) -> None:
-    """Before due and quiet period have passed, a request that nobody hears of any more may still buy the label."""
-    if row.due is None:
-        return
-    wait = row.due + settings.QUIET_SECONDS - book_now()
-    if wait > 0:
-        raise TooEarly(
-            f"The request for row {row.number} may still be on its way. Please decide in {ceil(wait)} seconds."
-        )
+def _order_void(job: Job, row: Row, label: Label, *, actor: User | None, reason: str) -> None:
+    label.void_requested, label.void_after, label.void_failures = VoidRequest.only, 0.0, 0
+    label.save(update_fields=["void_requested", "void_after", "void_failures"])
+    record(
+        job,
+        EventKind.void_requested,
+        row=row,
+        actor=actor,
+        reason=reason,
+        tracking_number=label.tracking_number,
+        cost_cents=label.cost_cents,
+    )

@@ -1,9 +1,12 @@
 """The one door for people's commands on jobs."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from shipping import liveness
@@ -250,18 +253,27 @@ class JobService(JobReads):
         return job
 
     @transaction.atomic
-    def check_again(self, job_id: int, *, actor: User | None = None) -> int:
-        """Queue the question about every row that owes an answer, in review or not; a worker asks the carrier.
+    def check_again(
+        self, job_id: int, *, rows: Collection[int] | None = None, actor: User | None = None, reason: str = ""
+    ) -> int:
+        """Queue the question about every row that owes an answer, in review or not, or about those of `rows` (ids, at
+        most CHUNK_ROWS of them); a worker asks the carrier. Those that were answered longest ago go first.
+
         Returns of how many the label is not known; rows that were bought and still owe an answer are asked about,
         too. Raises UnknownJob.
         """
         job = self._lock(job_id)
-        waiting = job.rows.owed().exclude(run__in=liveness.live_run_ids(job_id)).order_by("due")
-        chosen = job.rows.filter(pk__in=list(waiting.values_list("pk", flat=True)[:CHUNK_ROWS]))
-        asked = chosen.exclude(status=RowStatus.completed).count()
+        waiting = job.rows.owed().exclude(run__in=liveness.live_run_ids(job_id))
+        if rows is not None:
+            waiting = waiting.filter(pk__in=rows)
+        first = waiting.order_by(F("answered_at").asc(nulls_first=True), "due")
+        chosen = job.rows.filter(pk__in=list(first.values_list("pk", flat=True)[:CHUNK_ROWS]))
+        numbers = list(chosen.exclude(status=RowStatus.completed).order_by("number").values_list("number", flat=True))
         if chosen.update(ask_after=book_now(), questions_failed=0):
-            record(job, EventKind.check_requested, actor=actor, rows=asked)
-        return asked
+            only = chosen.get() if rows is not None and len(rows) == 1 else None
+            told: dict[str, Any] = {} if rows is None else {"numbers": numbers}
+            record(job, EventKind.check_requested, row=only, actor=actor, reason=reason, rows=len(numbers), **told)
+        return len(numbers)
 
     def _lock(self, job_id: int) -> Job:
         try:

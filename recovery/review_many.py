@@ -1,0 +1,200 @@
+"""One decision about many rows: those that were ticked, or all of a list.
+
+Each row is bound to what was shown of it and refused singly when it moved, and each gets an event of its own. A list
+of any length is worked through in short transactions, for a few seconds a request; the next request goes on behind
+the last row. A kill loses nothing: what is decided is decided, and the rest still stands in the list.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+
+from django.contrib.auth.models import User
+from django.core import signing
+from django.db import transaction
+from django.db.models import TextChoices
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recovery.review import (
+    NoDecisionNeeded,
+    TooEarly,
+    leave_out,
+    require_decidable,
+    set_to_be_bought,
+    taken_up_where_it_only_waited,
+    what_was_shown,
+)
+from recovery.shown import ShownList, ShownRow, sums_of
+from shipping.engine.books import complete_if_done
+from shipping.models import Job, Row
+from shipping.runs import record
+from shipping.services import FactsMoved, Refused
+from shipping.states import EventKind
+
+# Two statements a row: few enough rows that a chunk holds SQLite's write lock well under 200 ms.
+CHUNK_ROWS = 100
+# After so many seconds a request stops at the end of a chunk, well before any proxy gives it up.
+SECONDS_A_REQUEST = 5.0
+# No form shows more rows than this.
+MOST_TICKED = 1_000
+# So many rows are named for each reason of a refusal.
+NAMED_ROWS = 5
+RESULT_SALT = "recovery.decided"
+
+
+class ManyDecision(TextChoices):
+    """What can be decided about many rows at once."""
+
+    send_again = "send_again", gettext_lazy("Try again")
+    skip = "skip", gettext_lazy("Leave out")
+
+
+_CARRIED_OUT: Mapping[ManyDecision, tuple[EventKind, Callable[[Job, Row], None]]] = {
+    ManyDecision.send_again: (EventKind.resolved, set_to_be_bought),
+    ManyDecision.skip: (EventKind.skipped, leave_out),
+}
+
+
+@dataclass(slots=True)
+class Decided:
+    """How many rows were decided, and how many refused for which reason, with the first of their numbers.
+
+    `left` is what goes on with the next request; None when all is done.
+    """
+
+    done: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    named: dict[str, list[int]] = field(default_factory=dict)
+    left: ShownList | None = None
+
+    @property
+    def refused_count(self) -> int:
+        return sum(self.refused.values())
+
+    def refuse(self, reason: str, number: int | None) -> None:
+        """Note a row that was left as it is."""
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        named = self.named.setdefault(reason, [])
+        if number is not None and len(named) < NAMED_ROWS:
+            named.append(number)
+
+    def sentences(self) -> list[str]:
+        """A sentence for each reason of a refusal, with the first rows by number."""
+        return [self._sentence(reason, count) for reason, count in self.refused.items()]
+
+    def _sentence(self, reason: str, count: int) -> str:
+        named = self.named[reason]
+        if not named:
+            return _("%(count)s × %(reason)s.") % {"count": count, "reason": reason}
+        rows = ", ".join(map(str, named)) + (", …" if count > len(named) else "")
+        return _("%(count)s × %(reason)s (row %(rows)s).") % {"count": count, "reason": reason, "rows": rows}
+
+    def signed(self) -> str:
+        """A note for the form that goes on."""
+        return signing.dumps({**asdict(self), "left": None}, salt=RESULT_SALT, compress=True)
+
+    @classmethod
+    def read(cls, note: str) -> "Decided":
+        """What a form that goes on brought along; a fresh start for anything else."""
+        try:
+            return cls(**signing.loads(note, salt=RESULT_SALT))
+        except (signing.BadSignature, TypeError):
+            return cls()
+
+
+def decide_rows(
+    job_id: int, shown: Collection[ShownRow], decision: ManyDecision, *, actor: User | None, reason: str
+) -> Decided:
+    """Decide the rows that were ticked, each as it was shown. Raises Refused for more than MOST_TICKED, and
+    JobOver when rows are to be sent and the job is over; then nothing was changed.
+    """
+    if len(shown) > MOST_TICKED:
+        raise Refused(_("At most %(most)s rows can be ticked at once.") % {"most": MOST_TICKED})
+    decided = Decided()
+    ticked = list(dict.fromkeys(shown))
+    for start in range(0, len(ticked), CHUNK_ROWS):
+        chunk = {each.key: each for each in ticked[start : start + CHUNK_ROWS]}
+        with transaction.atomic():
+            job = Job.objects.lock(job_id)
+            rows = Row.objects.filter(job=job, pk__in=list(chunk)).order_by("number")
+            found = list(rows)
+            for _gone in range(len(chunk) - len(found)):
+                decided.refuse(_("is no row of this job"), None)
+            _decide_chunk(job, found, chunk.get, decision, decided, actor=actor, reason=reason)
+    return decided
+
+
+def decide_list(
+    shown: ShownList, decision: ManyDecision, decided: Decided, *, actor: User | None, reason: str
+) -> Decided:
+    """Decide the rows of a whole list by rising number, for SECONDS_A_REQUEST, noting in `decided` what became of
+    them; its `left` is what to go on with.
+
+    Raises FactsMoved when the list is not the one that was shown any more (a row joined it, left it or was sent once
+    more meanwhile), and JobOver; then nothing more was changed.
+    """
+    ends_at = time.monotonic() + SECONDS_A_REQUEST
+    if sums_of(shown.rows.rows()) != shown.sums:
+        raise FactsMoved(_("The list has changed since you were shown it. Please look at it again."))
+    while True:
+        began = time.monotonic()
+        with transaction.atomic():
+            job = Job.objects.lock(shown.rows.job_id)
+            rows = list(shown.rows.rows().filter(number__gt=shown.after).order_by("number")[:CHUNK_ROWS])
+            settled = _decide_chunk(job, rows, None, decision, decided, actor=actor, reason=reason)
+        if not rows:
+            decided.left = None
+            return decided
+        sums = shown.sums
+        for row in settled:
+            sums = sums.without(row)
+        shown = ShownList(shown.rows, sums, rows[-1].number)
+        if time.monotonic() > ends_at:
+            decided.left = shown
+            return decided
+        # As long as this chunk has held the write lock, others may have it.
+        time.sleep(min(1.0, time.monotonic() - began))
+
+
+def _decide_chunk(
+    job: Job,
+    rows: Iterable[Row],
+    shown: Callable[[int], ShownRow | None] | None,
+    decision: ManyDecision,
+    decided: Decided,
+    *,
+    actor: User | None,
+    reason: str,
+) -> list[Row]:
+    """Under the job's lock. Returns the rows that were decided; every other one is noted as refused. A row is checked
+    before anything of it is written, so a refusal leaves nothing behind.
+    """
+    kind, carry_out = _CARRIED_OUT[decision]
+    settled = []
+    with taken_up_where_it_only_waited(job):
+        for row in rows:
+            seen = shown(row.pk) if shown else None
+            if seen is not None and not seen.is_still(row):
+                decided.refuse(_("has changed since you were shown it"), row.number)
+                continue
+            before = what_was_shown(row)
+            try:
+                require_decidable(row)
+                carry_out(job, row)
+            except (TooEarly, NoDecisionNeeded) as refusal:
+                decided.refuse(_why(refusal), row.number)
+                continue
+            record(job, kind, row=row, actor=actor, reason=reason, shown=before, decision=decision.value, many=True)
+            settled.append(row)
+    decided.done += len(settled)
+    complete_if_done(job)
+    job.save()
+    return settled
+
+
+def _why(refusal: TooEarly | NoDecisionNeeded) -> str:
+    """A refusal in words that group with others'."""
+    if isinstance(refusal, TooEarly):
+        return _("its request may still be on its way, so it is too early to decide")
+    return _("needs no decision")
