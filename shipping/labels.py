@@ -1,5 +1,6 @@
 """The files of labels: where they are kept, which are missing, and opening one."""
 
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -25,9 +26,7 @@ def store(name: str, file: LabelFile) -> str:
 
 
 def open_label(label: Label) -> File[bytes] | None:
-    """The label's file, open for reading; None when it isn't there. A file that the books have but the storage has
-    lost is noted, and fetched again by a worker.
-    """
+    """The label's file, open for reading; None when it isn't there, whatever the books say. Changes nothing."""
     if not label.file:
         return None
     try:
@@ -35,16 +34,24 @@ def open_label(label: Label) -> File[bytes] | None:
             return label.file.open("rb")
     except OSError:
         pass
-    note_missing_file(label)
     return None
 
 
-def note_missing_file(label: Label) -> None:
-    """Have a label's file fetched again."""
+def note_missing_file(label: Label, *, actor: User | None = None) -> bool:
+    """Have a label's file that the books have, and the storage has lost, fetched again by a worker; false when the
+    storage does hold it, or it was noted already.
+    """
+    file = open_label(label)
+    if file is not None:
+        file.close()
+        return False
     with transaction.atomic():
         job = Job.objects.lock(label.job_id)
-        if Label.objects.filter(pk=label.pk, file=label.file.name).update(file="", fetch_after=0.0, fetch_failures=0):
-            record(job, EventKind.label_file_missing, row=label.row, tracking_number=label.tracking_number)
+        lost = Label.objects.filter(pk=label.pk, file=label.file.name).exclude(file="")
+        if not lost.update(file="", fetch_after=0.0, fetch_failures=0):
+            return False
+        record(job, EventKind.label_file_missing, row=label.row, actor=actor, tracking_number=label.tracking_number)
+    return True
 
 
 def note_lost_files() -> int:
@@ -55,7 +62,5 @@ def note_lost_files() -> int:
     while page := list(Label.objects.kept_files().filter(pk__gt=after).select_related("row").order_by("pk")[:1000]):
         after = page[-1].pk
         for label in page:
-            if not default_storage.exists(str(label.file)):
-                note_missing_file(label)
-                lost += 1
+            lost += note_missing_file(label)
     return lost

@@ -7,7 +7,7 @@ from django_tasks_db.models import DBTaskResult
 
 from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.wire import Wire
-from shipping.labels import note_lost_files, open_label
+from shipping.labels import note_lost_files, note_missing_file, open_label
 from shipping.liveness import Condition, condition, is_interrupted
 from shipping.models import Job, Label, Row, Run, Worker
 from shipping.models.clock import book_now
@@ -97,6 +97,9 @@ def test_missing_label_files_are_fetched_without_buying_also_for_finished_jobs(s
     label = Label.objects.filter(job=job).latest("pk")
     label.file.storage.delete(str(label.file))
     assert open_label(label) is None
+    label.refresh_from_db()
+    assert label.file, "looking changes nothing"
+    assert note_missing_file(label)
     label.refresh_from_db()
     assert not label.file
     keep_house()
