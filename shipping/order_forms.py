@@ -1,13 +1,68 @@
-"""Forms of the pages where orders come in: the sender's address."""
+"""Forms of the pages where orders come in: the upload and the sender's address."""
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.forms.widgets import Input
 from django.utils.translation import gettext_lazy as _
 
+from shipping.carriers.registry import carrier_names
 from shipping.models import Sender
 from shipping.orders.addresses import ADDRESS_FIELDS, LONGEST
+from shipping.orders.importer import LONGEST_NAME
+
+STOP, GO_ON = "stop", "go_on"
+PREVIEW, AT_ONCE = "preview", "at_once"
+
+
+class UploadForm(forms.Form):
+    """A file of orders and what is to become of it. What the file holds is judged where it is read."""
+
+    file = forms.FileField(
+        label=_("File of orders"),
+        allow_empty_file=True,
+        max_length=None,
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx"}),
+        error_messages={"required": _("Choose a file first."), "missing": _("Choose a file first.")},
+    )
+    name = forms.CharField(
+        label=_("Name of the job (may be left out)"),
+        required=False,
+        max_length=LONGEST_NAME,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=_("Under this name you find it again. Left empty, it is the name of the file."),
+    )
+    carrier = forms.ChoiceField(label=_("Carrier"))
+    at_rejected_row = forms.ChoiceField(
+        label=_("When the carrier rejects a row"),
+        choices=[
+            (STOP, _("Stop there, so that somebody can look before more is bought")),
+            (GO_ON, _("Set the row aside as failed and go on with the next")),
+        ],
+        initial=STOP,
+        widget=forms.RadioSelect,
+    )
+    mode = forms.ChoiceField(
+        label=_("When the file has no errors"),
+        choices=[
+            (PREVIEW, _("Show me a preview first; nothing is bought before I confirm it")),
+            (AT_ONCE, _("Ship it at once, without asking me")),
+        ],
+        initial=PREVIEW,
+        widget=forms.RadioSelect,
+        help_text=_("Remembered for your next file. Shipping at once spends money as soon as the file is checked."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = carrier_names()
+        field = cast("forms.ChoiceField", self.fields["carrier"])
+        field.choices = [(name, name) for name in names]
+        field.initial = settings.DEFAULT_CARRIER if settings.DEFAULT_CARRIER in names else names[0]
+        if len(names) == 1:
+            field.widget = forms.HiddenInput()
 
 
 def _input(field: str, *, required: bool = True, kind: type[Input] = forms.TextInput) -> Input:

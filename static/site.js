@@ -16,6 +16,23 @@
   // A command on so many jobs that one request can't carry it out goes on with the next.
   const goesOn = document.querySelector("form[data-goes-on]");
   if (goesOn) goesOn.requestSubmit();
+
+  // A form that goes to another page is sent once, however often its button is clicked; a page that comes back out
+  // of the browser's memory may send it again.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-once]")) return;
+    if (form.ariaBusy === "true") {
+      event.preventDefault();
+      return;
+    }
+    form.ariaBusy = "true";
+    const note = form.querySelector("[data-sending]");
+    if (note) note.textContent = note.dataset.sending;
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-once]")) form.ariaBusy = null;
+  });
   if (!root) return;
 
   // Only what was put into this root is opened as a modal; a part of the page that polls never comes here.
