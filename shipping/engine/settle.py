@@ -111,7 +111,7 @@ def clear_owed(job: Job, row: Row) -> None:
     """The row's answer has come: nothing is owed any more, and a restart that waited for it goes ahead."""
     Row.objects.filter(pk=row.pk).update(**ANSWERED)
     row.due, row.run, row.questions_failed = None, None, 0
-    if row.rebuy and row.label is not None and not row.label.is_void_owed:
+    if row.rebuy and row.label is not None and not row.label.waits_for_void:
         buy_again(job, row, row.label)
 
 

@@ -123,3 +123,8 @@ class Label(models.Model):
     def is_void_owed(self) -> bool:
         """Whether a void was ordered and not answered yet."""
         return self.void_requested != VoidRequest.none and self.voided_at is None
+
+    @property
+    def waits_for_void(self) -> bool:
+        """Whether its row is bought again only once the void was answered."""
+        return self.is_void_owed and self.void_requested == VoidRequest.rebuy
