@@ -62,8 +62,8 @@ def queue_questions(request: PageRequest, job: Job) -> str:
             "name": job.name
         }
     return ngettext(
-        "The carrier will be asked about %(count)s row. Reload this page in a moment to see the answer.",
-        "The carrier will be asked about %(count)s rows. Reload this page in a moment to see the answers.",
+        "The carrier will be asked about %(count)s row. The answer shows on this page as soon as it is there.",
+        "The carrier will be asked about %(count)s rows. The answers show on this page as soon as they are there.",
         asked,
     ) % {"count": asked}
 
@@ -91,7 +91,7 @@ def _at_once(request: PageRequest, job_id: int, command: Callable[[PageRequest, 
         messages.error(request, str(refusal))
     if not request.htmx:
         return to_job(request, job_id)
-    context = {**live_context(job_or_404(job_id)), "with_messages": True}
+    context = {**live_context(request, job_or_404(job_id)), "with_messages": True}
     return render(request, "shipping/job_fragment.html", context)
 
 
@@ -117,7 +117,7 @@ def _confirm_cancel(request: PageRequest, job: Job, refusal: str = "") -> HttpRe
     if not job.is_open:
         return _nothing_to_do(request, job, refusal)
     token = sign_facts(job, JobService().facts(job))
-    context = {**live_context(job), "form": ReasonForm(initial={"confirmation": token})}
+    context = {**live_context(request, job), "form": ReasonForm(initial={"confirmation": token})}
     return _confirm(request, "shipping/cancel.html", context, refusal)
 
 
@@ -146,7 +146,7 @@ def _confirm_void(request: PageRequest, job: Job, refusal: str = "") -> HttpResp
     if job.is_open or job.sweep or not paid["count"]:
         return _nothing_to_do(request, job, refusal or _("There is nothing to void in “%s” now.") % job.name)
     form = VoidForm(initial={"confirmation": sign_facts(job, facts)})
-    return _confirm(request, "shipping/void.html", {**live_context(job), "form": form, "paid": paid}, refusal)
+    return _confirm(request, "shipping/void.html", {**live_context(request, job), "form": form, "paid": paid}, refusal)
 
 
 def _confirm(request: PageRequest, template: str, context: dict[str, Any], refusal: str) -> HttpResponse:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from shipping import liveness
-from shipping.conditions import CONDITION_NAMES
+from shipping.conditions import AT_WORK, AWAITED, CONDITION_NAMES
 from shipping.liveness import Condition
 from shipping.models import Event, Job, Run
 from shipping.models.clock import book_now
 from shipping.states import RunEnd
+from shipping.views.progress import RowsBar, rows_bars
 
 # A job in one of these does not move until a person acts: its page need not ask again.
 AT_REST = frozenset({Condition.interrupted, Condition.completed, Condition.failed, Condition.cancelled})
@@ -37,11 +38,6 @@ class JobCard:
         """Whether the page should look again by itself."""
         return self.condition not in AT_REST
 
-    @property
-    def bar_maximum(self) -> int:
-        """Never 0, which a progress bar does not take."""
-        return max(1, self.job.total_rows)
-
 
 def job_cards(jobs: Sequence[Job]) -> list[JobCard]:
     """Cards of jobs, in a fixed number of queries."""
@@ -50,11 +46,31 @@ def job_cards(jobs: Sequence[Job]) -> list[JobCard]:
 
 
 @dataclass(frozen=True, slots=True)
+class JobLine:
+    """A job as the list of jobs shows it."""
+
+    card: JobCard
+    bar: RowsBar
+
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """What the line shows that can change."""
+        return self.card.job.pk, self.card.condition.value, self.card.job.spent_cents, *self.bar.counts.items()
+
+
+def job_lines(jobs: Sequence[Job]) -> list[JobLine]:
+    """Lines of jobs, in a fixed number of queries."""
+    bars = rows_bars(jobs)
+    return [JobLine(card=card, bar=bars[card.job.pk]) for card in job_cards(jobs)]
+
+
+@dataclass(frozen=True, slots=True)
 class RunLine:
-    """One worker's turn as the timeline shows it."""
+    """One worker's turn as the timeline shows it; `why` names the explanation of how it stands."""
 
     run: Run
     how: str
+    why: str
     is_live: bool
     is_bad: bool
 
@@ -68,13 +84,16 @@ def run_lines(runs: Sequence[Run], job: Job) -> list[RunLine]:
 def _run_line(run: Run, job: Job, now: float) -> RunLine:
     if run.ended_at is not None:
         bad = run.end_reason in (RunEnd.died, RunEnd.halted)
-        return RunLine(run=run, how=run.get_end_reason_display(), is_live=False, is_bad=bad)
+        return RunLine(run=run, how=run.get_end_reason_display(), why=run.end_reason, is_live=False, is_bad=bad)
     if run.started_at is None:
-        how = _("Waiting for a worker") if run.epoch == job.epoch else _("Never started")
-        return RunLine(run=run, how=how, is_live=False, is_bad=False)
+        is_awaited = run.epoch == job.epoch
+        why = AWAITED if is_awaited else RunEnd.never_started.value
+        how = _("Waiting for a worker") if is_awaited else _("Never started")
+        return RunLine(run=run, how=how, why=why, is_live=False, is_bad=False)
     if liveness.is_live(run, now):
-        return RunLine(run=run, how=_("At work"), is_live=True, is_bad=False)
-    return RunLine(run=run, how=_("Stopped answering: its process died"), is_live=False, is_bad=True)
+        return RunLine(run=run, how=_("At work"), why=AT_WORK, is_live=True, is_bad=False)
+    how = _("Stopped answering: its process died")
+    return RunLine(run=run, how=how, why=RunEnd.died.value, is_live=False, is_bad=True)
 
 
 @dataclass(frozen=True, slots=True)
