@@ -18,11 +18,14 @@ from django.utils.translation import gettext as _
 from recovery.banner import may_see_banner, read_banner
 from recovery.choices import handle_recovery_choice
 from recovery.confirmation import RecoveryChoice, confirmed_facts
-from recovery.desk import desk_lines, job_context, restart_context
+from recovery.desk import desk_context
 from recovery.forms import RestartForm, ResumeForm
+from recovery.offers import offers_context, own_choice, restart_context
 from recovery.plan import plan_restart
+from recovery.report import report_context, report_version
 from shipping.forms import ReasonForm
 from shipping.models import Job
+from shipping.refusals import NotInterrupted, require_interrupted
 from shipping.services import JobService, Refused
 from shipping.views.access import (
     PageRequest,
@@ -41,10 +44,11 @@ JOBS_ON_A_PAGE = 20
 
 @page()
 def desk(request: PageRequest) -> HttpResponseBase:
-    """All interrupted jobs, the one interrupted last first."""
-    shown = Paginator(JobService().interrupted_jobs(), JOBS_ON_A_PAGE).get_page(request.GET.get("page"))
-    context = {"lines": desk_lines(list(shown)), "page": shown, "worker_alive": JobService().worker_alive()}
-    return render(request, "recovery/desk.html", context)
+    """All interrupted jobs, the one interrupted last first, and those that wait for rows to be decided."""
+    context = desk_context(Paginator(JobService().interrupted_jobs(), JOBS_ON_A_PAGE).get_page(request.GET.get("page")))
+    if not wants_fragment(request):
+        return render(request, "recovery/desk.html", context)
+    return nothing_new(request, context["version"]) or render(request, "recovery/desk_jobs.html", context)
 
 
 @login_not_required
@@ -67,11 +71,41 @@ def banner(request: HttpRequest) -> HttpResponseBase:
 
 @page()
 def job(request: PageRequest, job_id: int) -> HttpResponseBase:
-    """What happened to a job, what is certain, what is not, and what can be done."""
+    """What happened to a job, what is certain, what is not, and what can be done; for htmx only the report."""
+    if wants_fragment(request):
+        return _report(request, job_id, offers_seen=request.GET.get("offers", ""))
     found = _interrupted(job_id)
     if found is None:
         return _no_decision_needed(request, job_or_404(job_id))
-    return render(request, "recovery/job.html", job_context(found, request.user))
+    return render(request, "recovery/job.html", _job_context(request, found))
+
+
+def _report(request: PageRequest, job_id: int, *, offers_seen: str, with_messages: bool = False) -> HttpResponse:
+    """The part of the page that looks again by itself. The forms stay as they are: when what they are bound to has
+    moved, the page says so.
+    """
+    found = _interrupted(job_id)
+    context: dict[str, Any] = {"with_messages": with_messages}
+    if found is None:
+        gone = job_or_404(job_id)
+        context |= {"card": job_cards([gone])[0], "job": gone, "said": _how_it_moved(gone)}
+        return render(request, "recovery/report_moved.html", context)
+    unchanged = None if with_messages else nothing_new(request, report_version(found))
+    context |= {**report_context(found), **offers_context(found, request.user, seen=offers_seen)}
+    return unchanged or render(request, "recovery/report_fragment.html", context)
+
+
+def _job_context(request: PageRequest, job: Job) -> dict[str, Any]:
+    return {**report_context(job), **offers_context(job, request.user)}
+
+
+def _how_it_moved(job: Job) -> str:
+    """How a job stands that was interrupted a moment ago, and who chose that."""
+    try:
+        require_interrupted(job)
+    except NotInterrupted as moved:
+        return str(moved)
+    return ""
 
 
 @page("shipping.resume_job")
@@ -92,6 +126,8 @@ def check_again(request: PageRequest, job_id: int) -> HttpResponseBase:
     found = job_or_404(job_id)
     if request.method == "POST":
         messages.info(request, queue_questions(request, found))
+        if wants_fragment(request):
+            return _report(request, job_id, offers_seen=request.POST.get("offers", ""), with_messages=True)
     return go_to(request, "recovery:job", job_id)
 
 
@@ -159,15 +195,21 @@ def _restart_refused(request: PageRequest, job_id: int, refusal: str) -> HttpRes
     found = _interrupted(job_id)
     if found is not None:
         return _ask_to_restart(request, found, refusal=refusal)
-    context = {"card": job_cards([job_or_404(job_id)])[0], "refusal": refusal}
+    context = _moved_context(request, job_id, RecoveryChoice.restart, refusal)
     return _restart_answer(request, "recovery/moved", context, refused=True)
+
+
+def _moved_context(request: PageRequest, job_id: int, choice: RecoveryChoice, refusal: str) -> dict[str, Any]:
+    """What is said when there is nothing to choose any more; `own` is set when this person had chosen just that."""
+    job = job_or_404(job_id)
+    return {"card": job_cards([job])[0], "refusal": refusal, "own": own_choice(job, request.user, choice)}
 
 
 def _restart_answer(request: PageRequest, template: str, context: dict[str, Any], *, refused: bool) -> HttpResponse:
     if wants_fragment(request):
         if request.method == "POST" and "form" in context:
             # The page behind the dialog is brought up to date with it.
-            context = {**job_context(context["job"], request.user), **context, "page_behind": True}
+            context = {**_job_context(request, context["job"]), **context, "page_behind": True}
         return render(request, f"{template}_dialog.html", context)
     return render(request, f"{template}.html", context, status=409 if refused else 200)
 
@@ -178,7 +220,7 @@ def _choose(request: PageRequest, job_id: int, choice: RecoveryChoice, form: Rea
         return go_to(request, "recovery:job", job_id)
     job = job_or_404(job_id)
     if not form.is_valid():
-        return _shown_anew(request, job, form.problem())
+        return _shown_anew(request, job, choice, form.problem())
     try:
         done = handle_recovery_choice(
             choice,
@@ -190,20 +232,20 @@ def _choose(request: PageRequest, job_id: int, choice: RecoveryChoice, form: Rea
             **(form.options() if isinstance(form, ResumeForm) else {}),
         )
     except Refused as refusal:
-        return _shown_anew(request, job, str(refusal))
+        return _shown_anew(request, job, choice, str(refusal))
     messages.success(request, done["message"])
     return to_job(request, job.pk)
 
 
-def _shown_anew(request: PageRequest, job: Job, refusal: str) -> HttpResponse:
+def _shown_anew(request: PageRequest, job: Job, choice: RecoveryChoice, refusal: str) -> HttpResponse:
     """The recovery page with the facts as they are now, and what was refused and why."""
     found = _interrupted(job.pk)
     if found is None:
         template = "recovery/moved"
-        context: dict[str, Any] = {"card": job_cards([job_or_404(job.pk)])[0], "refusal": refusal}
+        context = _moved_context(request, job.pk, choice, refusal)
     else:
         template = "recovery/job"
-        context = {**job_context(found, request.user), "refusal": refusal}
+        context = {**_job_context(request, found), "refusal": refusal}
     if wants_fragment(request):
         return render(request, f"{template}_content.html", context)
     return render(request, f"{template}.html", context, status=409)

@@ -159,6 +159,13 @@ def interrupted_jobs() -> JobQuerySet:
     )
 
 
+def waiting_for_person() -> JobQuerySet:
+    """Jobs that have nothing left but rows that a person has to decide; the newest first."""
+    worked_on, awaited = _worked_on_and_awaited()
+    in_review = Exists(Row.objects.filter(job=OuterRef("pk")).in_review())
+    return Job.objects.running().filter(~worked_on, ~awaited, ~work_left(), in_review).order_by("-pk")
+
+
 class Condition(Enum):
     """How a job stands for a person: its status, with "running" told apart."""
 

@@ -63,6 +63,10 @@ class JobReads:
         """Jobs that nobody works on though they should be, the latest first; each with `last_sign_at`."""
         return liveness.interrupted_jobs()
 
+    def jobs_waiting_for_person(self) -> JobQuerySet:
+        """Jobs that have nothing left but rows that a person has to decide; the newest first."""
+        return liveness.waiting_for_person()
+
     def condition(self, job: Job) -> liveness.Condition:
         """How the job stands, with "running" told apart."""
         return liveness.condition(job)
