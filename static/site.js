@@ -66,6 +66,23 @@
     if (sent && document.activeElement === document.body) document.getElementById("messages").focus();
   });
 
+  // A part that polls is swapped whole: not while somebody types in it, and what was unfolded in it stays so.
+  let unfolded = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, requestConfig } = event.detail;
+    const typing = document.activeElement.closest("input, textarea, select");
+    if (requestConfig.verb === "get" && requestConfig.elt === target && target.contains(typing)) {
+      event.detail.shouldSwap = false;
+    }
+    unfolded = [...target.querySelectorAll("details[open][id]")].map((each) => each.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of unfolded) {
+      const details = document.getElementById(id);
+      if (details) details.open = true;
+    }
+  });
+
   const tell = (text) => {
     const paragraph = document.createElement("p");
     paragraph.className = "message error";
