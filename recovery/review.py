@@ -28,7 +28,8 @@ from shipping.models.clock import book_now, local_seconds
 from shipping.rows import move_row
 from shipping.runs import end_runs, issue_runs, record
 from shipping.services import FactsMoved, Refused
-from shipping.states import EventKind, RowStatus, RunEnd, VoidRequest
+from shipping.states import EventKind, RowStatus, RunEnd
+from shipping.voids import order_voids
 
 DECIDABLE = frozenset({RowStatus.needs_review, RowStatus.failed})
 
@@ -100,7 +101,7 @@ def void_bought(row: Row, *, tracking_number: str = "", actor: User | None = Non
     with deciding(row, EventKind.resolved, actor=actor, reason=reason, decision="void_bought") as (job, fresh):
         require_decidable(fresh)
         label = adopt(job, fresh, question, purchase)
-        _order_void(job, fresh, label, actor=actor, reason=reason)
+        order_voids(job, [label], actor=actor, reason=reason)
     return fresh
 
 
@@ -276,17 +277,3 @@ def ask_now(question: Question) -> Purchase | CarrierError | None:
 def _bare(tracking_number: str) -> str:
     """A tracking number as carriers mean it: people write it with spaces and dashes."""
     return "".join(filter(str.isalnum, tracking_number)).upper()
-
-
-def _order_void(job: Job, row: Row, label: Label, *, actor: User | None, reason: str) -> None:
-    label.void_requested, label.void_after, label.void_failures = VoidRequest.only, 0.0, 0
-    label.save(update_fields=["void_requested", "void_after", "void_failures"])
-    record(
-        job,
-        EventKind.void_requested,
-        row=row,
-        actor=actor,
-        reason=reason,
-        tracking_number=label.tracking_number,
-        cost_cents=label.cost_cents,
-    )

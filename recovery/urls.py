@@ -13,6 +13,10 @@ urlpatterns = [
     path("<int:job_id>/restart/", views.restart, name="restart"),
     path("<int:job_id>/cancel/", views.cancel, name="cancel"),
     path("<int:job_id>/check/", views.check_again, name="check_again"),
+    path("review/", review_views.review_all, name="review_all"),
     path("<int:job_id>/review/", review_views.review, name="review"),
+    path("<int:job_id>/review/ask/", review_views.ask, name="ask"),
+    path("<int:job_id>/review/many/", review_views.decide_many, name="decide_many"),
     path("<int:job_id>/rows/<int:number>/", review_views.resolve, name="resolve"),
+    path("<int:job_id>/rows/<int:number>/order/", review_views.correct_order, name="correct"),
 ]

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from shipping.views import commands, help_pages, jobs, labels, preferences, senders
+from shipping.views import commands, help_pages, jobs, labels, preferences, rows, senders
 
 app_name = "shipping"
 urlpatterns = [
     path("", jobs.job_list, name="job_list"),
     path("jobs/<int:job_id>/", jobs.job_detail, name="job"),
+    path("jobs/<int:job_id>/rows/<int:number>/", rows.row_detail, name="row"),
     path("jobs/<int:job_id>/start/", commands.start, name="start"),
     path("jobs/<int:job_id>/pause/", commands.pause, name="pause"),
     path("jobs/<int:job_id>/check/", commands.check_again, name="check_again"),
