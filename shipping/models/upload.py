@@ -86,6 +86,7 @@ class Upload(models.Model):
     queued = models.FloatField(default=0.0)
     beat = models.FloatField(null=True, blank=True)
     turn = models.PositiveIntegerField(default=0)
+    takes = models.PositiveSmallIntegerField(default=0, help_text=_("How often the work at hand was taken up."))
 
     objects = UploadQuerySet.as_manager()
 
