@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from shipping.views import commands, help_pages, jobs, labels, preferences, rows, senders
+from shipping.views import (
+    commands,
+    help_pages,
+    jobs,
+    label_sheets,
+    labels,
+    preferences,
+    results,
+    rows,
+    search,
+    senders,
+    uploads,
+    voids,
+)
 
 app_name = "shipping"
 urlpatterns = [
@@ -14,9 +27,26 @@ urlpatterns = [
     path("jobs/<int:job_id>/check/", commands.check_again, name="check_again"),
     path("jobs/<int:job_id>/cancel/", commands.cancel, name="cancel"),
     path("jobs/<int:job_id>/void/", commands.void_labels, name="void"),
+    path("jobs/<int:job_id>/labels/", label_sheets.label_sheets, name="label_sheets"),
+    path("jobs/<int:job_id>/labels/part.pdf", label_sheets.label_sheet, name="label_sheet"),
+    path("jobs/<int:job_id>/labels/printed/", label_sheets.mark, name="mark_printed"),
+    path("jobs/<int:job_id>/results.csv", results.results, name="results"),
+    path("jobs/<int:job_id>/voids/", voids.void_list, name="voids"),
+    path("jobs/<int:job_id>/voids/new/", voids.void_selection, name="void_chosen"),
     path("labels/<int:label_id>/", labels.label_file, name="label"),
+    path("labels/<int:label_id>/fetch/", labels.fetch_label, name="fetch_label"),
+    path("labels/<int:label_id>/void/", voids.void_label, name="void_label"),
     path("help/", help_pages.topics, name="help"),
     path("help/<slug:slug>/", help_pages.topic, name="help_page"),
     path("preferences/", preferences.preferences, name="preferences"),
+    path("search/", search.search_everywhere, name="search"),
     path("sender/", senders.sender, name="sender"),
+    path("uploads/new/", uploads.upload_new, name="upload_new"),
+    path("uploads/<int:upload_id>/", uploads.upload, name="upload"),
+    path("uploads/<int:upload_id>/columns/", uploads.columns, name="upload_columns"),
+    path("uploads/<int:upload_id>/errors.csv", uploads.errors, name="upload_errors"),
+    path("uploads/<int:upload_id>/correct/", uploads.correct, name="upload_correct"),
+    path("uploads/<int:upload_id>/prices/", uploads.prices, name="upload_prices"),
+    path("uploads/<int:upload_id>/confirm/", uploads.confirm, name="upload_confirm"),
+    path("uploads/<int:upload_id>/discard/", uploads.discard, name="upload_discard"),
 ]
