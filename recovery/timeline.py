@@ -39,11 +39,11 @@ CHOSEN: dict[str, str | Promise] = {
 TOLD = (*CHOSEN, EventKind.halted, EventKind.sweep_done)
 
 ENDED: dict[str, str | Promise] = {
-    RunEnd.handed_over: gettext_lazy("Handed over to the next turn, as it should"),
-    RunEnd.no_work: gettext_lazy("Ended with nothing left to do"),
-    RunEnd.halted: gettext_lazy("Ended because an error stopped the job"),
-    RunEnd.fenced: gettext_lazy("Ended by a person's choice"),
-    RunEnd.died: gettext_lazy("Stopped in the middle, without a word"),
+    RunEnd.handed_over: gettext_lazy("Worked, then handed over to the next turn, as it should"),
+    RunEnd.no_work: gettext_lazy("Worked until nothing was left to do"),
+    RunEnd.halted: gettext_lazy("Worked until an error stopped the job"),
+    RunEnd.fenced: gettext_lazy("Worked until a person chose otherwise"),
+    RunEnd.died: gettext_lazy("Worked, then stopped in the middle without a word"),
 }
 
 
@@ -81,7 +81,9 @@ def timeline(job: Job) -> Timeline:
         *(_of_event(event) for event in events[:EVENTS_SHOWN]),
     ]
     has_earlier = len(groups) > GROUPS_SHOWN or len(events) > EVENTS_SHOWN
-    return Timeline(entries=sorted(entries, key=lambda entry: entry.at), has_earlier=has_earlier)
+    # Of what happened in the same moment, the choice comes before the turn that followed from it.
+    entries.sort(key=lambda entry: (entry.at, entry.tone != "person"))
+    return Timeline(entries=entries, has_earlier=has_earlier)
 
 
 # --- Turns of workers ------------------------------------------------------------------------------------
