@@ -11,6 +11,7 @@ from shipping.exports.label_sheets import Choice
 from shipping.exports.row_ranges import BadRange, RowRanges
 from shipping.forms import VoidForm
 from shipping.models import Job
+from shipping.refusals import FactsMoved
 
 UNPRINTED = "unprinted"
 VOID_SALT = "shipping.void_chosen"
@@ -80,12 +81,12 @@ def sign_labels(job: Job, keys: list[int]) -> str:
 
 
 def read_labels(token: str, job: Job) -> list[int]:
-    """The labels of a token that was made for this job. Raises ValueError for any other."""
+    """The labels of a token that was made for this job. Raises FactsMoved for any other."""
     try:
         shown: Any = signing.loads(token, salt=VOID_SALT)
     except signing.BadSignature:
         shown = {}
     if not isinstance(shown, dict) or shown.get("job") != job.pk:
-        raise ValueError(_("The confirmation does not belong to what is shown. Please look at it again."))
+        raise FactsMoved(_("The confirmation does not belong to what is shown. Please look at it again."))
     keys: list[int] = shown["labels"]
     return keys

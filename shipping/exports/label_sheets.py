@@ -19,6 +19,9 @@ from shipping.states import RowStatus
 SHEET_LABELS = 500
 SHEETS_ON_A_PAGE = 10
 
+# So many of the labels that are left out are named on a page.
+UNPRINTABLE_NAMED = 20
+
 # What can be put on a page of a PDF.
 PRINTABLE = frozenset({".pdf", ".png"})
 
@@ -118,3 +121,11 @@ def sheet_rows(job: Job, choice: Choice, *, first: int, last: int) -> list[Row]:
             : SHEET_LABELS + 1
         ]
     )
+
+
+def unprintable_rows(job: Job, choice: Choice, *, first: int, last: int) -> list[Row]:
+    """The first UNPRINTABLE_NAMED rows of a range whose label no PDF can hold, or not yet, with their labels."""
+    rows = labelled(job, choice, first=first, last=last)
+    for suffix in PRINTABLE:
+        rows = rows.exclude(label__file__iendswith=suffix)
+    return list(rows.select_related("label")[:UNPRINTABLE_NAMED])

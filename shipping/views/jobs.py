@@ -16,6 +16,7 @@ from shipping.services import JobService
 from shipping.states import JobStatus
 from shipping.views.access import PageRequest, job_or_404, page, wants_fragment, whole_number
 from shipping.views.live import address, nothing_new, seen_address, version_of
+from shipping.views.outputs import outputs_of
 from shipping.views.paging import key_page, newest_first
 from shipping.views.presenters import event_lines, job_lines, run_lines
 from shipping.views.row_filters import chosen_filter, filtered_rows, row_filters
@@ -119,4 +120,5 @@ def _tables(request: PageRequest, standing: Standing) -> dict[str, Any]:
         "event_lines": event_lines(events.items),
         "runs": runs,
         "run_lines": run_lines(runs.items, job),
+        "outputs": outputs_of(job),
     }
