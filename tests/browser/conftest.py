@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 from pytest_django import DjangoDbBlocker
 
 from shipping.models import Sender
@@ -26,8 +26,8 @@ from tests.support.web import WebServer
 from tests.views.conftest import grant
 
 HERE = Path(__file__).parent
-LAPTOP = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
+LAPTOP: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 # Two busy cores take their time, and a banner looks again every few seconds.
 PATIENCE_MILLISECONDS = 20_000
 

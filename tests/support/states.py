@@ -1,6 +1,6 @@
-"""Every state in which a page looks different, made in the books, with the addresses that show it."""
+"""A job in every state in which its pages look different, made in the books."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from django.contrib.auth.models import User
 
@@ -92,19 +92,3 @@ JOBS: dict[str, Callable[[User], Job]] = {
 def make_jobs(clerk: User) -> dict[str, Job]:
     """One job in each state, by the state's name."""
     return {state: make(clerk) for state, make in JOBS.items()}
-
-
-def addresses(jobs: dict[str, Job]) -> Iterator[str]:
-    """The pages worth looking at, once the jobs are made."""
-    yield from ("/", "/?status=running", "/?status=pending&page=9", "/recovery/", "/nowhere/")
-    for job in jobs.values():
-        yield f"/jobs/{job.pk}/"
-    for state in ("interrupted", "halted"):
-        yield f"/recovery/{jobs[state].pk}/"
-        yield f"/recovery/{jobs[state].pk}/restart/"
-    yield f"/recovery/{jobs['interrupted'].pk}/review/"
-    yield f"/recovery/{jobs['halted'].pk}/review/?status=failed"
-    yield f"/recovery/{jobs['completed'].pk}/review/"
-    yield f"/jobs/{jobs['working'].pk}/cancel/"
-    yield f"/jobs/{jobs['completed'].pk}/void/"
-    yield f"/jobs/{jobs['interrupted'].pk}/?status=needs_review"
