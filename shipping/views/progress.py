@@ -83,6 +83,12 @@ class RowsBar:
         }
 
     @property
+    def legend(self) -> list[Segment]:
+        """What stands beside the bar: its states with their numbers, and always how many are bought."""
+        bought = [] if "bought" in self.counts else [Segment(state="bought", count=0, x="0%", width="0%")]
+        return [*bought, *self.segments]
+
+    @property
     def counts(self) -> dict[str, int]:
         """The number of rows in each state that has some."""
         return {segment.state: segment.count for segment in self.segments}

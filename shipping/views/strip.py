@@ -95,10 +95,9 @@ class Strip:
     @property
     def caption(self) -> str:
         if self.size == 1:
-            return _("Each cell is one row, in the order of the file.")
+            return _("Where in the file: each cell is one row.")
         return _(
-            "Each cell stands for %(size)s rows, in the order of the file, and shows what among them most needs"
-            " attention."
+            "Where in the file: each cell stands for %(size)s rows and shows what among them most needs attention."
         ) % {"size": intcomma(self.size)}
 
 
