@@ -1,6 +1,7 @@
 """Why a command was not carried out, and what is compared before one is. Under the job's lock."""
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from shipping import liveness
 from shipping.models import Job
@@ -46,11 +47,12 @@ def require_interrupted(job: Job) -> None:
     if condition == liveness.Condition.interrupted:
         return
     why = {
-        liveness.Condition.working: "a worker is on it",
-        liveness.Condition.waiting_for_worker: "it waits for a worker to take it up",
-        liveness.Condition.waiting_for_person: "it only waits for rows in review to be decided",
-    }.get(condition, f"it is {job.get_status_display().lower()}")
-    raise NotInterrupted(f"“{job.name}” is not interrupted: {why}.{_latest_choice(job)}")
+        liveness.Condition.working: _("a worker is on it"),
+        liveness.Condition.waiting_for_worker: _("it waits for a worker to take it up"),
+        liveness.Condition.waiting_for_person: _("it only waits for rows in review to be decided"),
+    }.get(condition) or _("it is %(status)s") % {"status": job.get_status_display().lower()}
+    said = _("“%(job)s” is not interrupted: %(why)s.") % {"job": job.name, "why": why}
+    raise NotInterrupted(" ".join(filter(None, [said, _latest_choice(job)])))
 
 
 def require_same_facts(job: Job, expected: Facts | None, *, with_labels: bool = False) -> None:
@@ -69,10 +71,9 @@ def require_same_facts(job: Job, expected: Facts | None, *, with_labels: bool = 
             expected.labelled_cents,
         )
     if not same:
-        raise FactsMoved(
-            f"“{job.name}” has changed since you were shown it."
-            f"{_latest_choice(job, since_event=expected.seen_event)} Please look at it again."
-        )
+        changed = _("“%(job)s” has changed since you were shown it.") % {"job": job.name}
+        choice = _latest_choice(job, since_event=expected.seen_event)
+        raise FactsMoved(" ".join(filter(None, [changed, choice, _("Please look at it again.")])))
 
 
 def _latest_choice(job: Job, *, since_event: int = 0) -> str:
@@ -81,6 +82,8 @@ def _latest_choice(job: Job, *, since_event: int = 0) -> str:
     )
     if event is None:
         return ""
-    who = event.actor.get_username() if event.actor else "Somebody at a terminal"
-    at = timezone.localtime(event.at)
-    return f" {who} chose “{event.get_kind_display().lower()}” at {at:%H:%M:%S}."
+    return _("%(person)s chose “%(choice)s” at %(time)s.") % {
+        "person": event.actor.get_username() if event.actor else _("Somebody at a terminal"),
+        "choice": event.get_kind_display().lower(),
+        "time": f"{timezone.localtime(event.at):%H:%M:%S}",
+    }

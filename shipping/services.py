@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from shipping import liveness
 from shipping.carriers.registry import carrier_names
@@ -67,11 +68,14 @@ class JobService(JobReads):
         too long.
         """
         if carrier not in carrier_names():
-            raise Refused(f"No carrier named {carrier!r} is configured; there is {', '.join(carrier_names())}.")
+            raise Refused(
+                _("No carrier named %(carrier)r is configured; there is %(carriers)s.")
+                % {"carrier": carrier, "carriers": ", ".join(carrier_names())}
+            )
         if not 0 < len(name.strip()) <= NAME_LENGTH:
-            raise Refused(f"A job needs a name of at most {NAME_LENGTH} letters.")
+            raise Refused(_("A job needs a name of at most %(letters)s letters.") % {"letters": NAME_LENGTH})
         if not name.strip().isprintable():
-            raise Refused("The name of a job can't hold line breaks or other control characters.")
+            raise Refused(_("The name of a job can't hold line breaks or other control characters."))
         return Job.objects.create(
             name=name.strip(),
             carrier=carrier,
@@ -112,9 +116,11 @@ class JobService(JobReads):
         """Start a job, or carry on one that was paused. Raises Refused, IllegalTransition or UnknownJob."""
         job = self._lock(job_id)
         if not job.import_complete:
-            raise Refused(f"“{job.name}” is not wholly imported. Import the same file again to finish it.")
+            raise Refused(
+                _("“%(job)s” is not wholly imported. Import the same file again to finish it.") % {"job": job.name}
+            )
         if not job.total_rows:
-            raise Refused(f"“{job.name}” has no rows.")
+            raise Refused(_("“%(job)s” has no rows.") % {"job": job.name})
         kind = EventKind.resumed if job.status == JobStatus.paused else EventKind.started
         if job.stop_on_error:
             # What halted it before the pause, and what was rejected since: the pause raised the epoch by one.
@@ -240,9 +246,12 @@ class JobService(JobReads):
         """
         job = self._lock(job_id)
         if job.is_open:
-            raise Refused(f"“{job.name}” is {job.get_status_display().lower()}. Cancel it first.")
+            raise Refused(
+                _("“%(job)s” is %(status)s. Cancel it first.")
+                % {"job": job.name, "status": job.get_status_display().lower()}
+            )
         if job.sweep:
-            raise Refused(f"Labels of “{job.name}” are being voided already.")
+            raise Refused(_("Labels of “%(job)s” are being voided already.") % {"job": job.name})
         facts = self.facts(job, mark)
         job.sweep = Sweep.void
         job.sweep_next_row = 1
@@ -279,15 +288,20 @@ class JobService(JobReads):
         try:
             return Job.objects.lock(job_id)
         except Job.DoesNotExist:
-            raise UnknownJob(f"There is no job {job_id}.") from None
+            raise UnknownJob(_("There is no job %(job_id)s.") % {"job_id": job_id}) from None
 
     def _move(self, job: Job, status: JobStatus) -> None:
         allowed = JOB_TRANSITIONS[JobStatus(job.status)]
         if status not in allowed:
-            possible = ", ".join(sorted(str(JobStatus(each).label).lower() for each in allowed)) or "nothing any more"
+            possible = ", ".join(sorted(str(JobStatus(each).label).lower() for each in allowed))
             raise IllegalTransition(
-                f"“{job.name}” is {job.get_status_display().lower()} and can't become {status.label.lower()};"
-                f" possible: {possible}."
+                _("“%(job)s” is %(before)s and can't become %(after)s; possible: %(possible)s.")
+                % {
+                    "job": job.name,
+                    "before": job.get_status_display().lower(),
+                    "after": str(status.label).lower(),
+                    "possible": possible or _("nothing any more"),
+                }
             )
         job.status = status
         if job.is_over:
@@ -327,7 +341,7 @@ class JobService(JobReads):
         number = job.error_row_number or 0
         row = job.rows.filter(number=number, status__in=[RowStatus.failed, RowStatus.pending]).first()
         if row is None:
-            raise Refused("There is no failed row to skip.")
+            raise Refused(_("There is no failed row to skip."))
         skipped = job.rows.filter(pk=row.pk, status=row.status).update(
             status=RowStatus.skipped, run=None, failed_epoch=None
         )
