@@ -13,6 +13,7 @@ from shipping.views import (
     rows,
     search,
     senders,
+    upload_new,
     uploads,
     voids,
 )
@@ -41,7 +42,7 @@ urlpatterns = [
     path("preferences/", preferences.preferences, name="preferences"),
     path("search/", search.search_everywhere, name="search"),
     path("sender/", senders.sender, name="sender"),
-    path("uploads/new/", uploads.upload_new, name="upload_new"),
+    path("uploads/new/", upload_new.upload_new, name="upload_new"),
     path("uploads/<int:upload_id>/", uploads.upload, name="upload"),
     path("uploads/<int:upload_id>/columns/", uploads.columns, name="upload_columns"),
     path("uploads/<int:upload_id>/errors.csv", uploads.errors, name="upload_errors"),

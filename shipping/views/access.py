@@ -113,6 +113,13 @@ def who_may(permission: str) -> Holders:
     return Holders(names=names, more=len(found) > HOLDERS_NAMED)
 
 
+def rights(request: PageRequest, permission: str = CHANGE) -> dict[str, Any]:
+    """For the page of somebody who may only look: what they lack, and who has it. Empty, and free, for others."""
+    if request.user.has_perm(permission):
+        return {}
+    return {"right": right_name(permission), "holders": who_may(permission)}
+
+
 def _sign_in(request: PageRequest) -> HttpResponse:
     """To the sign-in page, and from there back to the page that was open."""
     if not request.htmx:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from shipping.models import Sender
 from shipping.order_forms import SenderForm
 from shipping.orders.senders import SenderRefused, set_sender
-from shipping.views.access import CHANGE, PageRequest, page, require_right, right_name, whole_number
+from shipping.views.access import CHANGE, PageRequest, page, require_right, rights, whole_number
 
 EARLIER_SENDERS = 20
 
@@ -57,7 +57,7 @@ def _show(
         "has_older": len(senders) > EARLIER_SENDERS + 1,
         "form": form or SenderForm.shown_with(current),
         "refusal": refusal,
-        "right": right_name(CHANGE),
+        **rights(request),
         "upload_id": whole_number(request, "upload"),
     }
     return render(request, "shipping/sender.html", context, status=status)

@@ -65,3 +65,23 @@ def hidden(response: Any, name: str, *, action: str = "") -> str:
         if tag == "input" and attributes.get("name") == name and form_action == action:
             return attributes.get("value", "")
     raise AssertionError(f"There is no field {name!r} in a form to {action!r}.")
+
+
+def form_fields(response: Any, action: str) -> dict[str, str]:
+    """What the form to an address would send if nothing were changed in it; its buttons are left out."""
+    reader = _Reader()
+    reader.feed(response.content.decode())
+    fields: dict[str, str] = {}
+    form_action = selection = ""
+    for tag, attributes in reader.tags:
+        if tag == "form":
+            form_action = attributes.get("action", "")
+        elif form_action != action:
+            continue
+        elif tag == "input" and (attributes.get("type") not in ("checkbox", "radio") or "checked" in attributes):
+            fields[attributes["name"]] = attributes.get("value", "")
+        elif tag == "select":
+            selection = attributes["name"]
+        elif tag == "option" and (selection not in fields or "selected" in attributes):
+            fields[selection] = attributes["value"]
+    return fields
