@@ -8,12 +8,22 @@ except ImportError:  # Django 5.2: the forerunner of what Django 6 has built in.
 from shipping.engine import process
 from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.wire import process_wire
+from shipping.orders import upload_work
+
+# Checking a file takes seconds and somebody waits for it; a run takes minutes.
+FILES_FIRST = 50
 
 
 @task()
 def ship(run_id: int) -> str:
     """Work a run. The ticket says nothing but which; whether it may start is in the books."""
     return process.work(run_id)
+
+
+@task(priority=FILES_FIRST)
+def work_upload(upload_id: int) -> str:
+    """Read, check or import an uploaded file, whichever comes next; which it is, the books say."""
+    return upload_work.work(upload_id, process.stopping.is_set)
 
 
 @task()

@@ -29,6 +29,7 @@ from shipping.carriers.port import (
     Parcel,
     Prepared,
     Purchase,
+    Quote,
     Rejected,
     Unavailable,
     Unknown,
@@ -73,6 +74,11 @@ class EasyPost:
 
     def __repr__(self) -> str:
         return f"EasyPost(api_base={self._wire.api_base!r})"
+
+    def quote(self, order: Order, *, timeout: float) -> Quote:
+        """Create a shipment that is never bought, and read its rate. See the port."""
+        rate = pick_rate(self._free(lambda client: client.shipment.create(**_shipment(order)), timeout), order)
+        return Quote(carrier=rate.carrier, service=rate.service, cost_cents=rate.cents, currency=rate.currency)
 
     def prepare(self, order: Order, *, timeout: float) -> Prepared:
         """Create a shipment, which costs nothing, and choose its rate. See the port."""

@@ -33,6 +33,11 @@ class Rate:
     def __str__(self) -> str:
         return f"{self.carrier} {self.service} ({self.price:.2f} {self.currency})"
 
+    @property
+    def cents(self) -> int:
+        """The price in hundredths of its currency."""
+        return int((self.price * 100).to_integral_value(ROUND_HALF_UP))
+
     def is_called(self, wanted: str) -> bool:
         """Whether a name means this service, with or without the carrier, whatever its case and spaces."""
         return _key(wanted) in {_key(self.service), _key(self.carrier + self.service)}
@@ -90,7 +95,7 @@ def purchase_of(shipment: JsonObject, *, handle: str, reference: str) -> Purchas
         tracking_number=tracking_number,
         carrier=rate.carrier,
         service=rate.service,
-        cost_cents=int((rate.price * 100).to_integral_value(ROUND_HALF_UP)),
+        cost_cents=rate.cents,
         currency=rate.currency,
         label_url=label_url_of(shipment),
         bought_at=_moment(label.get("created_at")),

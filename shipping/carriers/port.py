@@ -59,6 +59,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What a label would cost now, as `prepare` would choose its rate. `cost_cents` is in hundredths of `currency`."""
+
+    carrier: str
+    service: str
+    cost_cents: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """The handle of a prepared purchase, and what the adapter wants back when it buys (a rate's id, say).
 
@@ -140,6 +150,11 @@ class Carrier(Protocol):
     # Only for adopt_or_ask: whether a row that the carrier does not know after the quiet period is sent again
     # (True) or set aside for a person (False).
     send_again_when_not_found: bool
+
+    def quote(self, order: Order, *, timeout: float) -> Quote:
+        """What the label of an order would cost. Free, and buys nothing, now or later: its reference is none that a
+        purchase is ever looked up by. Raises Rejected or Unavailable.
+        """
 
     def prepare(self, order: Order, *, timeout: float) -> Prepared:
         """Make everything ready for one purchase, at no cost. May be repeated.

@@ -16,6 +16,7 @@ from shipping.engine.wire import Wire
 from shipping.liveness import live_run_ids, may_start
 from shipping.models import Job, Label, Row, Run
 from shipping.models.clock import book_now, local_seconds
+from shipping.orders.upload_upkeep import look_after_uploads
 from shipping.runs import queue_after_commit, record, tickets_wait
 from shipping.states import OPEN_JOB_STATUSES, EventKind, JobStatus, Sweep
 
@@ -29,7 +30,7 @@ PATIENCE_SECONDS = 0.2
 
 class Housekeeper:
     """Asks about doubts of jobs that are interrupted, paused, cancelled or over; sends voids; fetches label files;
-    asks how refunds stand; carries out sweeps of jobs that are over; queues lost tickets again.
+    asks how refunds stand; carries out sweeps of jobs that are over; queues lost tickets again, of runs and of uploads.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -57,7 +58,7 @@ class Housekeeper:
         more to do: something was sent, or is still out.
         """
         ends_at = local_seconds() + ROUND_SECONDS
-        busy = bool(self._queue_lost_runs_again())
+        busy = bool(self._queue_lost_runs_again() + look_after_uploads())
         while True:
             filed = self.file_answers()
             served = [self._serve(job_id) for job_id in self._jobs_with_errands()]

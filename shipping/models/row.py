@@ -1,6 +1,6 @@
 """One order of a job: one label to buy."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 from django.db import models
@@ -113,31 +113,37 @@ class Row(models.Model):
 
     def carrier_order(self, job: Job) -> Order:
         """The order as the carrier's port takes it (sizes in inches, weight in ounces)."""
-        order = self.order
-
-        def size(column: str) -> float | None:
-            return float(order[column]) if order.get(column) else None
-
-        return Order(
-            reference=job.reference(self.number, self.attempt),
-            sender=job.sender.address,
-            recipient=Address(
-                name=order.get("to_name", ""),
-                company=order.get("to_company", ""),
-                street1=order.get("to_street1", ""),
-                street2=order.get("to_street2", ""),
-                city=order.get("to_city", ""),
-                state=order.get("to_state", ""),
-                zip=order.get("to_zip", ""),
-                country=order.get("to_country", "") or "US",
-                phone=order.get("to_phone", ""),
-                email=order.get("to_email", ""),
-            ),
-            parcel=Parcel(
-                weight=float(order["weight"]),
-                length=size("length"),
-                width=size("width"),
-                height=size("height"),
-            ),
-            service=order.get("service", ""),
+        return order_for_carrier(
+            self.order, reference=job.reference(self.number, self.attempt), sender=job.sender.address
         )
+
+
+def order_for_carrier(order: Mapping[str, str], *, reference: str, sender: Address) -> Order:
+    """A checked order (columns by their canonical names) as the carrier's port takes it."""
+
+    def size(column: str) -> float | None:
+        return float(order[column]) if order.get(column) else None
+
+    return Order(
+        reference=reference,
+        sender=sender,
+        recipient=Address(
+            name=order.get("to_name", ""),
+            company=order.get("to_company", ""),
+            street1=order.get("to_street1", ""),
+            street2=order.get("to_street2", ""),
+            city=order.get("to_city", ""),
+            state=order.get("to_state", ""),
+            zip=order.get("to_zip", ""),
+            country=order.get("to_country", "") or "US",
+            phone=order.get("to_phone", ""),
+            email=order.get("to_email", ""),
+        ),
+        parcel=Parcel(
+            weight=float(order["weight"]),
+            length=size("length"),
+            width=size("width"),
+            height=size("height"),
+        ),
+        service=order.get("service", ""),
+    )

@@ -9,7 +9,7 @@ from decimal import Decimal
 from shipping.orders.addresses import check_address, text_problem, tidy
 from shipping.orders.columns import ADDRESS_COLUMNS, SIZE_COLUMNS, Layout
 from shipping.orders.errors import RowError, shown
-from shipping.orders.readers import Record
+from shipping.orders.tables import Record
 
 LONGEST_REFERENCE = 100
 LONGEST_SERVICE = 100
@@ -39,22 +39,22 @@ class CheckedRow:
         return self.order.get("to_name") or self.order.get("to_company", "")
 
 
-class SeenReferences:
-    """The references of a file so far, in a temporary SQLite file of its own: memory does not grow with them."""
+class Seen:
+    """What a file held so far, in a temporary SQLite file of its own: memory does not grow with it."""
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
         # Nothing here outlives the process, so nothing is kept safe; 8 MiB of it stay in memory.
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -8192", "locking_mode = EXCLUSIVE"):
             self._database.execute(f"PRAGMA {pragma}")
-        self._database.execute("CREATE TABLE seen (reference TEXT PRIMARY KEY, row INTEGER) WITHOUT ROWID")
+        self._database.execute("CREATE TABLE seen (value TEXT PRIMARY KEY, row INTEGER) WITHOUT ROWID")
         self._database.execute("BEGIN")
 
-    def first_row(self, reference: str, row: int) -> int | None:
-        """The row that had this reference before, or None when this row is the first."""
-        if self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (reference, row)).rowcount:
+    def first_row(self, value: str, row: int) -> int | None:
+        """The row that had this value before, or None when this row is the first."""
+        if self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (value, row)).rowcount:
             return None
-        first: int = self._database.execute("SELECT row FROM seen WHERE reference = ?", (reference,)).fetchone()[0]
+        first: int = self._database.execute("SELECT row FROM seen WHERE value = ?", (value,)).fetchone()[0]
         return first
 
     def close(self) -> None:
@@ -66,10 +66,10 @@ class RowChecker:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._seen = SeenReferences()
+        self._references = Seen()
 
     def close(self) -> None:
-        self._seen.close()
+        self._references.close()
 
     def check(self, record: Record) -> CheckedRow:
         """The checked order; its errors name all that is wrong with it."""
@@ -80,6 +80,9 @@ class RowChecker:
         cells = record.cells
         given = {column: _value(cells[place]) for column, place in self._layout.places.items()}
         order, problems = self._check_order(given, record.number)
+        # What can't be read is no wrong value; it goes first.
+        columns = {place: column for column, place in self._layout.places.items()}
+        problems |= {columns[place]: message for place, message in record.problems.items()}
         errors = tuple(
             RowError(
                 row=record.number,
@@ -117,7 +120,7 @@ class RowChecker:
                     problems[column] = problem
         reference = order.get("reference", "")
         if reference and "reference" not in problems:
-            first = self._seen.first_row(reference, number)
+            first = self._references.first_row(reference, number)
             if first is not None:
                 problems["reference"] = f"Row {first} has the same reference. Every order needs its own, or none."
         self._check_measures(given, order, problems)

@@ -31,6 +31,11 @@ LENGTH_UNITS: Mapping[str, Decimal] = {
     **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), 1 / Decimal("25.4")),
 }
 _UNITS = {"weight": WEIGHT_UNITS, **dict.fromkeys(SIZE_COLUMNS, LENGTH_UNITS)}
+# The units that a person may choose for a column, by the name that is kept.
+OFFERED_UNITS = {"weight": ("oz", "lb", "g", "kg"), **dict.fromkeys(SIZE_COLUMNS, ("in", "cm", "mm"))}
+# The headers of a file with what a person says they mean: a column, for weight and sizes with its unit (“weight:lb”),
+# or "" for a column that is kept and not sent.
+HeaderMapping = Mapping[str, str]
 _NATIVE_UNITS = {"weight": "ounces", **dict.fromkeys(SIZE_COLUMNS, "inches")}
 _INCH_MARKS = frozenset({'"', "″", "”", "''"})
 
@@ -108,6 +113,16 @@ class Layout:
         return column if place is None else self.headers[place]
 
 
+def holds_units(header: str) -> bool:
+    """Whether a column gives the units of others, row by row."""
+    return squash(header) in _UNIT_COLUMNS
+
+
+def names_no_unit(header: str) -> bool:
+    """Whether a header is the bare name of a column, so that a weight or size in it has a unit by custom only."""
+    return squash(header) in _COLUMN_BY_NAME
+
+
 def recognise(header: str) -> Recognised | None:
     """What a header means, or None for a column that fits nothing.
 
@@ -116,7 +131,7 @@ def recognise(header: str) -> Recognised | None:
     """
     brackets = [remark.strip() for remark in _BRACKETED.findall(header)]
     whole = squash(header)
-    if whole in _UNIT_COLUMNS:
+    if holds_units(header):
         raise OrderFileError(
             f"Column “{shown(header)}” gives units row by row, which is not read. Write all weights in one unit and"
             " all sizes in one unit, and name the units in the headers: “Weight (oz)”, “Length (in)”."
@@ -160,8 +175,40 @@ def _with_unit_behind(name: str) -> Recognised | None:
     return None
 
 
-def lay_out(headers: Sequence[str]) -> Layout:
-    """The layout of a file with these headers (trimmed, in order).
+def target_of(recognised: Recognised) -> str:
+    """What a header means, as it is kept in a mapping."""
+    for unit in OFFERED_UNITS.get(recognised.column, ()):
+        if _UNITS[recognised.column][unit] == recognised.factor:
+            return f"{recognised.column}:{unit}"
+    return recognised.column
+
+
+def meaning_of(target: str) -> Recognised | None:
+    """What a mapping says of a header; None for a column that is kept and not sent. Raises OrderFileError."""
+    column, _colon, unit = target.partition(":")
+    if not target:
+        return None
+    if column in COLUMNS and not unit:
+        return Recognised(column)
+    if unit in OFFERED_UNITS.get(column, ()):
+        return Recognised(column, _UNITS[column][unit])
+    raise OrderFileError(f"There is no column “{shown(target)}” to choose.")
+
+
+def told_apart(headers: Sequence[str]) -> list[str]:
+    """The headers with a number behind each that was there before, so that each is a name of its own."""
+    names: dict[str, int] = {}
+    for header in headers:
+        name, number = header, 1
+        while name in names:
+            number += 1
+            name = f"{header} ({number})"
+        names[name] = number
+    return list(names)
+
+
+def lay_out(headers: Sequence[str], mapping: HeaderMapping | None = None) -> Layout:
+    """The layout of a file with these headers (trimmed, in order), by their names or by what a person says.
 
     Raises OrderFileError naming everything that is wrong with them: two that mean the same, an unknown unit,
     missing columns.
@@ -172,7 +219,7 @@ def lay_out(headers: Sequence[str]) -> Layout:
     extra: dict[str, int] = {}
     for place, header in enumerate(headers):
         try:
-            recognised = recognise(header)
+            recognised = recognise(header) if mapping is None else meaning_of(mapping.get(header, ""))
         except OrderFileError as error:
             problems.append(str(error))
             continue
@@ -183,20 +230,20 @@ def lay_out(headers: Sequence[str]) -> Layout:
         elif recognised.column in places:
             other = headers[places[recognised.column]]
             problems.append(
-                f"Columns “{shown(other)}” and “{shown(header)}” both mean {recognised.column}; rename or remove one"
-                " of them."
+                f"Columns “{shown(other)}” and “{shown(header)}” both mean {recognised.column};"
+                + (" rename or remove one of them." if mapping is None else " choose it for one of them only.")
             )
         else:
             places[recognised.column] = place
             factors[recognised.column] = recognised.factor
-    problems += _missing(places, headers, quiet=bool(problems))
+    problems += _missing(places, headers if mapping is None else (), quiet=bool(problems))
     if problems:
         raise OrderFileError(" ".join(problems))
     return Layout(tuple(headers), places, factors, tuple(extra.values()))
 
 
 def _missing(places: Mapping[str, int], headers: Sequence[str], *, quiet: bool) -> list[str]:
-    if not places:
+    if not places and headers:
         if quiet:
             return []
         first = ", ".join(f"“{shown(header)}”" for header in headers[:5])

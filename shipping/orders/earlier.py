@@ -22,6 +22,8 @@ def unfinished_import(digest: str, *, name: str, carrier: str, stop_on_error: bo
         file_digest=digest,
         import_complete=False,
         status=JobStatus.pending,
+        # An upload finishes its own, with its own columns and corrections.
+        upload__isnull=True,
         name=name,
         carrier=carrier,
         stop_on_error=stop_on_error,
@@ -30,23 +32,35 @@ def unfinished_import(digest: str, *, name: str, carrier: str, stop_on_error: bo
     ).first()
 
 
-def earlier_import(digest: str, *, unfinished_too: bool = False) -> str:
-    """A sentence about the newest job that was made from the same file; empty when there is none. One that was
-    cancelled before it was wholly imported could buy nothing and does not count.
+def earlier_job(digest: str) -> Job | None:
+    """The newest job that was wholly imported from the same file. One that was cancelled before could buy nothing
+    and does not count.
     """
-    jobs = Job.objects.filter(file_digest=digest)
-    complete = jobs.filter(import_complete=True).first()
+    return Job.objects.filter(file_digest=digest, import_complete=True).first()
+
+
+def earlier_import(digest: str, *, unfinished_too: bool = False) -> str:
+    """A sentence about the newest job that was made from the same file; empty when there is none."""
+    complete = earlier_job(digest)
     if complete is not None:
-        return (
-            f"The same file was imported before, as job {complete.pk} “{complete.name}” on"
-            f" {timezone.localtime(complete.created_at):%Y-%m-%d at %H:%M}"
-            f" ({complete.get_status_display().lower()}, {complete.successful_rows:,} of {complete.total_rows:,}"
-            " bought)."
-        )
-    unfinished = jobs.filter(status=JobStatus.pending).first() if unfinished_too else None
-    if unfinished is not None:
-        return (
-            f"An import of the same file was cut short: job {unfinished.pk} “{unfinished.name}”. Import it again with"
-            " the same name, carrier and options to finish that job, or cancel it."
-        )
-    return ""
+        return told(complete)
+    jobs = Job.objects.filter(file_digest=digest, status=JobStatus.pending)
+    unfinished = jobs.select_related("upload").first() if unfinished_too else None
+    if unfinished is None:
+        return ""
+    if hasattr(unfinished, "upload"):
+        return f"The same file is being imported at this moment, as job {unfinished.pk} “{unfinished.name}”."
+    return (
+        f"An import of the same file was cut short: job {unfinished.pk} “{unfinished.name}”. Import it again with"
+        " the same name, carrier and options to finish that job, or cancel it."
+    )
+
+
+def told(job: Job) -> str:
+    """A sentence about an earlier job of the same file."""
+    return (
+        f"The same file was imported before, as job {job.pk} “{job.name}” on"
+        f" {timezone.localtime(job.created_at):%Y-%m-%d at %H:%M}"
+        f" ({job.get_status_display().lower()}, {job.successful_rows:,} of {job.total_rows:,}"
+        " bought)."
+    )

@@ -1,13 +1,12 @@
-"""From a file of orders to a job: first everything is checked, then the rows go into the books in chunks.
+"""From a file of orders that was checked to a job: its rows go into the books in chunks.
 
 An import that is killed leaves a job that is not wholly imported and can't be started. The same import again
 goes on behind its last row; two of them at once share the work without doubling a row.
 """
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from typing import IO
 
 from django.conf import settings
@@ -16,19 +15,18 @@ from django.db import reset_queries, transaction
 
 from shipping.carriers.registry import carrier_names
 from shipping.models import Job, Row, Sender
-from shipping.orders.checks import CheckedRow, RowChecker
-from shipping.orders.columns import Layout
+from shipping.orders.checking import Corrections, FileReport, checked_rows
+from shipping.orders.checks import CheckedRow
 from shipping.orders.earlier import earlier_import, lock_digest, unfinished_import
-from shipping.orders.errors import OrderFileError, RowError, shown
-from shipping.orders.readers import Table, digest_of, open_table, read_records
+from shipping.orders.kept import keep_file
+from shipping.orders.sources import digest_of
+from shipping.orders.tables import Table
 from shipping.runs import record
 from shipping.services import JobService, Refused
 from shipping.states import EventKind, JobStatus
 
 logger = logging.getLogger("onceship.orders")
 
-# Errors beyond these are counted, not kept.
-KEPT_ERRORS = 1_000
 # Errors that the job's own history keeps of the rows that were left out.
 RECORDED_ERRORS = 100
 # One transaction takes at most so many rows and so many characters of them: it holds SQLite's write lock.
@@ -51,80 +49,25 @@ class DuplicateRefused(ImportRefused):
     """A job was made from the same file before, and nobody said that its labels are wanted once more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileReport:
-    """What a check found. `errors` are the first KEPT_ERRORS of `error_count`; `duplicate` tells which job was
-    made from the same file before, empty when none was or when that is wanted.
-    """
-
-    file_name: str
-    table: Table
-    good_rows: int
-    bad_rows: int
-    errors: tuple[RowError, ...]
-    error_count: int
-    duplicate: str
-    notices: tuple[str, ...]
-
-    @property
-    def digest(self) -> str:
-        """The file's SHA-256 in hex."""
-        return self.table.digest
-
-    @property
-    def rows(self) -> int:
-        return self.good_rows + self.bad_rows
-
-    @property
-    def ok(self) -> bool:
-        """Whether the whole file can be imported as it is."""
-        return not self.bad_rows and not self.duplicate
-
-
-def check_file(file: IO[bytes], *, file_name: str, allow_duplicate: bool = False) -> FileReport:
-    """Check every order of a file, without touching the books.
-
-    Raises OrderFileError when the file as a whole can't be read as a table of orders.
-    """
-    table = open_table(file)
-    errors: list[RowError] = []
-    good_rows = bad_rows = error_count = 0
-    with closing(_checked_rows(file, table)) as rows:
-        for row in rows:
-            if row.errors:
-                bad_rows += 1
-                error_count += len(row.errors)
-                errors += row.errors[: KEPT_ERRORS - len(errors)]
-            else:
-                good_rows += 1
-    if not good_rows + bad_rows:
-        raise OrderFileError("The file has a header but no orders.")
-    return FileReport(
-        file_name=file_name,
-        table=table,
-        good_rows=good_rows,
-        bad_rows=bad_rows,
-        errors=tuple(errors),
-        error_count=error_count,
-        duplicate="" if allow_duplicate else earlier_import(table.digest),
-        notices=(*table.notices, *_column_notices(table.layout)),
-    )
-
-
 def require_readiness(*, name: str, carrier: str) -> Sender:
     """The sender that a new job would get. Raises ImportRefused when there is none, or for a name or a carrier that
     no job can have: worth asking before a long file is checked.
     """
+    require_name_and_carrier(name=name, carrier=carrier)
+    sender = Sender.objects.current()
+    if sender is None:
+        raise ImportRefused("No sender is set. Set the address that parcels come from: manage.py set_sender.")
+    return sender
+
+
+def require_name_and_carrier(*, name: str, carrier: str) -> None:
+    """Raises ImportRefused for a name or a carrier that no job can have."""
     if not name.strip():
         raise ImportRefused("A job needs a name.")
     if len(name.strip()) > LONGEST_NAME:
         raise ImportRefused(f"The job's name has more than {LONGEST_NAME} characters.")
     if carrier not in carrier_names():
         raise ImportRefused(f"No carrier named “{carrier}” is configured; there is {', '.join(carrier_names())}.")
-    sender = Sender.objects.current()
-    if sender is None:
-        raise ImportRefused("No sender is set. Set the address that parcels come from: manage.py set_sender.")
-    return sender
 
 
 def import_file(
@@ -157,8 +100,7 @@ def import_file(
             report.digest, name=name.strip(), carrier=carrier, stop_on_error=stop_on_error, skip_bad=skip_bad
         )
         if job is None:
-            if not allow_duplicate and (duplicate := earlier_import(report.digest, unfinished_too=True)):
-                raise DuplicateRefused(duplicate)
+            require_no_duplicate(report.digest, allow_duplicate=allow_duplicate)
             job = JobService().create_job(
                 name=name,
                 carrier=carrier,
@@ -173,29 +115,68 @@ def import_file(
             _record_creation(job, report, actor=created_by, skip_bad=skip_bad)
         else:
             logger.info("Job %s was imported in part; its import goes on.", job.pk)
-    _fill(job, file, report)
-    return _finish(job, file, report)
+    fill(job, file, report.table, report.corrections)
+    keep_file(job, file)
+    return finish(job, file, report.good_rows)
+
+
+def require_no_duplicate(digest: str, *, allow_duplicate: bool) -> None:
+    """Raises DuplicateRefused when a job was made from the same file, unless its labels are wanted once more. Inside
+    the transaction that makes the job, behind `lock_digest`.
+    """
+    if not allow_duplicate and (duplicate := earlier_import(digest, unfinished_too=True)):
+        raise DuplicateRefused(duplicate)
+
+
+def fill(
+    job: Job,
+    file: IO[bytes],
+    table: Table,
+    corrections: Corrections,
+    progress: Callable[[int], None] = lambda _rows: None,
+) -> None:
+    """Put every good row into the books that is not there yet, a chunk for each transaction. `progress` is told of
+    each row read, and may raise to break off. Raises ImportRefused when the job was cancelled meanwhile.
+    """
+    done = _last_number(job)
+    chunk: list[Row] = []
+    characters = 0
+    with closing(checked_rows(file, table, corrections)) as rows:
+        for _record, row in rows:
+            progress(row.number)
+            if row.errors or row.number <= done:
+                continue
+            chunk.append(_new_row(job, row))
+            characters += sum(map(len, row.order.values())) + sum(map(len, row.extra.values()))
+            if len(chunk) == CHUNK_ROWS or characters >= CHUNK_CHARACTERS:
+                _insert(job.pk, chunk)
+                chunk, characters = [], 0
+    if chunk:
+        _insert(job.pk, chunk)
+
+
+def finish(job: Job, file: IO[bytes], good_rows: int) -> Job:
+    """Declare the job wholly imported, once it is certain that these are the rows of the file that was checked.
+    Raises ImportRefused.
+    """
+    if digest_of(file) != job.file_digest:
+        raise ImportRefused(
+            f"The file was changed while it was imported. Cancel job {job.pk}, of which nothing was bought, and import"
+            " the file again."
+        )
+    with transaction.atomic():
+        job = _lock_for_import(job.pk)
+        if job.total_rows != good_rows:
+            raise ImportRefused(
+                f"Job {job.pk} has {job.total_rows:,} rows, the file {good_rows:,} good ones. Cancel the job, of"
+                " which nothing was bought, and import the file again."
+            )
+        job.import_complete = True
+        job.save(update_fields=["import_complete"])
+    return job
 
 
 # --- Parts -----------------------------------------------------------------------------------------------
-
-
-def _checked_rows(file: IO[bytes], table: Table) -> Generator[CheckedRow, None, None]:
-    with closing(RowChecker(table.layout)) as checker, closing(read_records(file, table)) as records:
-        for each in records:
-            yield checker.check(each)
-
-
-def _column_notices(layout: Layout) -> Iterator[str]:
-    if layout.extra:
-        names = ", ".join(f"“{shown(layout.headers[place])}”" for place in layout.extra)
-        yield f"Kept for the results but not sent to the carrier: {names}."
-    if "to_country" not in layout.places:
-        yield "The file has no country column: every order goes to the United States."
-    for column, factor in layout.factors.items():
-        if factor != 1:
-            unit = "ounces" if column == "weight" else "inches"
-            yield f"“{shown(layout.header(column))}” is converted to {unit} (1 is {factor:.6g} {unit})."
 
 
 def _record_creation(job: Job, report: FileReport, *, actor: User | None, skip_bad: bool) -> None:
@@ -210,24 +191,6 @@ def _record_creation(job: Job, report: FileReport, *, actor: User | None, skip_b
         errors=[str(error) for error in report.errors[:RECORDED_ERRORS]],
         notices=list(report.notices),
     )
-
-
-def _fill(job: Job, file: IO[bytes], report: FileReport) -> None:
-    """Put every good row into the books that is not there yet, a chunk for each transaction."""
-    done = _last_number(job)
-    chunk: list[Row] = []
-    characters = 0
-    with closing(_checked_rows(file, report.table)) as rows:
-        for row in rows:
-            if row.errors or row.number <= done:
-                continue
-            chunk.append(_new_row(job, row))
-            characters += sum(map(len, row.order.values())) + sum(map(len, row.extra.values()))
-            if len(chunk) == CHUNK_ROWS or characters >= CHUNK_CHARACTERS:
-                _insert(job.pk, chunk)
-                chunk, characters = [], 0
-    if chunk:
-        _insert(job.pk, chunk)
 
 
 def _new_row(job: Job, row: CheckedRow) -> Row:
@@ -258,25 +221,6 @@ def _insert(job_id: int, rows: list[Row]) -> None:
     if settings.DEBUG:
         # Django keeps the text of each query then, which would grow with the file.
         reset_queries()
-
-
-def _finish(job: Job, file: IO[bytes], report: FileReport) -> Job:
-    """Declare the job wholly imported, once it is certain that these are the rows of the file that was checked."""
-    if digest_of(file) != report.digest:
-        raise ImportRefused(
-            f"The file was changed while it was imported. Cancel job {job.pk}, of which nothing was bought, and import"
-            " the file again."
-        )
-    with transaction.atomic():
-        job = _lock_for_import(job.pk)
-        if job.total_rows != report.good_rows:
-            raise ImportRefused(
-                f"Job {job.pk} has {job.total_rows:,} rows, the file {report.good_rows:,} good ones. Cancel the job, of"
-                " which nothing was bought, and import the file again."
-            )
-        job.import_complete = True
-        job.save(update_fields=["import_complete"])
-    return job
 
 
 def _lock_for_import(job_id: int) -> Job:

@@ -1,4 +1,4 @@
-"""Reading a file of orders: CSV in any sane delimiter and encoding, streamed, in memory that does not grow with it.
+"""Reading CSV in any sane delimiter and encoding, streamed, in memory that does not grow with the file.
 
 The file is a binary file object that can be read again from its start (an open file, an upload).
 """
@@ -13,13 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from django.conf import settings
-
-from shipping.orders.columns import Layout, lay_out, recognise
+from shipping.orders.columns import recognise
 from shipping.orders.errors import OrderFileError
+from shipping.orders.sources import Bytes, RawRow, byte_chunks, limited
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-CHUNK_BYTES = 64 * 1024
 # One line of text, a guard for memory. A cell may have csv.field_size_limit() characters (131,072).
 LINE_CHARACTERS = 1_000_000
 
@@ -27,8 +25,6 @@ UTF8 = "utf-8-sig"  # takes a byte order mark away where there is one
 WINDOWS_1252 = "cp1252"
 _NOT_WINDOWS_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _SIGNATURES = {
-    b"PK\x03\x04": "an Excel workbook or another archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"%PDF": "a PDF",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
@@ -37,69 +33,25 @@ _SIGNATURES = {
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?\s*', re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bytes:
-    """What one look at every byte of a file tells. `digest` is its SHA-256 in hex."""
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """How the lines of a text file become cells."""
 
-    digest: str
-    encoding: str
-    notices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A file whose first line was understood."""
-
-    digest: str
     encoding: str
     delimiter: str
-    layout: Layout
-    notices: tuple[str, ...]
+
+    def rows(self, file: IO[bytes]) -> Generator[RawRow, None, None]:
+        """Every line that holds anything, the header first. Raises OrderFileError for quotation marks that don't
+        match.
+        """
+        for line, cells in _filled_records(file, self.encoding, self.delimiter):
+            yield RawRow(line, cells)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One order as it came, but for spaces right behind a delimiter. `number` counts orders from 1, `line` is where
-    it begins in the file, from 1.
-    """
-
-    number: int
-    line: int
-    cells: list[str]
-
-
-def open_table(file: IO[bytes]) -> Table:
-    """Read a file once through for its digest and encoding, then its header. Raises OrderFileError."""
+def open_text(file: IO[bytes]) -> tuple[Bytes, TextSource]:
+    """Read a file once through for its digest and encoding, then find its delimiter. Raises OrderFileError."""
     about = look_through(file)
-    delimiter = _find_delimiter(file, about.encoding)
-    _line, header = next(_filled_records(file, about.encoding, delimiter))
-    headers = [cell.strip() for cell in header]
-    while headers and not headers[-1]:
-        headers.pop()
-    for place, name in enumerate(headers):
-        headers[place] = name or f"Column {place + 1}"
-    return Table(
-        digest=about.digest,
-        encoding=about.encoding,
-        delimiter=delimiter,
-        layout=lay_out(headers),
-        notices=about.notices,
-    )
-
-
-def read_records(file: IO[bytes], table: Table) -> Generator[Record, None, None]:
-    """The orders of a table, lazily. Blank lines (and lines of nothing but delimiters) are passed over.
-
-    Raises OrderFileError for quotation marks that don't match and for more orders than IMPORT_MAX_ROWS.
-    """
-    records = _filled_records(file, table.encoding, table.delimiter)
-    next(records)
-    for number, (line, cells) in enumerate(records, start=1):
-        if number > settings.IMPORT_MAX_ROWS:
-            raise OrderFileError(
-                f"The file has more than {settings.IMPORT_MAX_ROWS:,} orders. Split it and import the parts."
-            )
-        yield Record(number, line, cells)
+    return about, TextSource(about.encoding, _find_delimiter(file, about.encoding))
 
 
 def look_through(file: IO[bytes]) -> Bytes:
@@ -109,33 +61,13 @@ def look_through(file: IO[bytes]) -> Bytes:
     """
     digest = hashlib.sha256()
     scanner: _Scanner | None = None
-    size = 0
-    for chunk in _chunks(file):
-        size += len(chunk)
-        if size > settings.IMPORT_MAX_BYTES:
-            raise OrderFileError(
-                f"The file is larger than {settings.IMPORT_MAX_BYTES:,} bytes. Split it and import the parts."
-            )
+    for chunk in limited(byte_chunks(file)):
         digest.update(chunk)
         scanner = scanner or _Scanner(chunk)
         scanner.feed(chunk)
     if scanner is None:
         raise OrderFileError("The file is empty.")
     return Bytes(digest=digest.hexdigest(), encoding=scanner.finish(), notices=tuple(scanner.notices))
-
-
-def digest_of(file: IO[bytes]) -> str:
-    """The file's SHA-256 in hex."""
-    digest = hashlib.sha256()
-    for chunk in _chunks(file):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    file.seek(0)
-    while chunk := file.read(CHUNK_BYTES):
-        yield chunk
 
 
 class _Scanner:

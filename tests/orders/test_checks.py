@@ -5,7 +5,7 @@ import pytest
 
 from shipping.orders.checks import CheckedRow, RowChecker
 from shipping.orders.errors import RowError
-from shipping.orders.readers import open_table, read_records
+from shipping.orders.tables import open_table, read_records
 from tests.orders.conftest import HEADER, order_file
 
 

@@ -113,7 +113,7 @@ def test_the_same_file_again_needs_allow_duplicate(sender: Sender, orders: Path)
 
 @pytest.mark.parametrize(
     ("content", "part"),
-    [(b"", "The file is empty."), (b"PK\x03\x04", "save it as CSV"), (b"a,b\n1,2\n", "None of the columns")],
+    [(b"", "The file is empty."), (b"PK\x03\x04", "or as CSV"), (b"a,b\n1,2\n", "None of the columns")],
 )
 def test_a_file_that_is_no_table_is_refused_by_name(sender: Sender, tmp_path: Path, content: bytes, part: str) -> None:
     path = tmp_path / "odd.csv"

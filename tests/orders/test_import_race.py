@@ -9,7 +9,8 @@ from django.db import connection
 
 from shipping.models import Job
 from shipping.orders import earlier, importer
-from shipping.orders.importer import DuplicateRefused, check_file, import_file
+from shipping.orders.checking import check_file
+from shipping.orders.importer import DuplicateRefused, import_file
 from tests.factories import make_sender
 from tests.orders.conftest import numbered_orders, order_file
 

@@ -9,12 +9,12 @@ from django.test.utils import CaptureQueriesContext
 
 from shipping.models import Event, Job, Row, Sender
 from shipping.orders import importer
+from shipping.orders.checking import check_file
 from shipping.orders.errors import OrderFileError
 from shipping.orders.importer import (
     DuplicateRefused,
     ImportRefused,
     RowsRefused,
-    check_file,
     import_file,
     require_readiness,
 )

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from shipping.management.commands.import_orders import Command
+from shipping.orders.checking import KEPT_ERRORS
 from shipping.orders.columns import COLUMNS, recognise
-from shipping.orders.importer import CHUNK_ROWS, KEPT_ERRORS
+from shipping.orders.importer import CHUNK_ROWS
 
 PAGE = (Path(settings.BASE_DIR) / "docs" / "orders.md").read_text("utf-8")
 COLUMN_TABLE = re.findall(r"^\| ((?:`[a-z_0-9]+` ?)+)\| [^|]+ \| ([^|]+) \|$", PAGE, re.MULTILINE)

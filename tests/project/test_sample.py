@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shipping.orders.importer import check_file
+from shipping.orders.checking import check_file
 from shipping.project.sample import COLUMNS, sample_orders, write_sample_orders
 
 

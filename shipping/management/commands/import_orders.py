@@ -11,12 +11,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from shipping.models import Job
+from shipping.orders.checking import FileReport, check_file
 from shipping.orders.errors import OrderFileError, shown
 from shipping.orders.importer import (
     DuplicateRefused,
-    FileReport,
     RowsRefused,
-    check_file,
     import_file,
     require_readiness,
 )
