@@ -3,6 +3,7 @@
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import IO, Any
@@ -70,7 +71,7 @@ def _put_together(job: Job, rows: Sequence[Row], *, carefully: bool) -> LabelPdf
     pdf = LabelPdf(file=tempfile.TemporaryFile())  # noqa: SIM115 (whoever takes the PDF closes it)
     size = 0
     try:
-        with PdfWriter() as writer:
+        with closing(PdfWriter()) as writer:
             for row in rows[:SHEET_LABELS]:
                 try:
                     content = _content(row, room=LARGEST_SHEET - size)
@@ -127,7 +128,7 @@ def _rewritten(content: bytes) -> bytes:
     """A label's PDF, wholly read and written anew. Raises _Unprintable."""
     output = BytesIO()
     try:
-        with PdfWriter(clone_from=BytesIO(content)) as writer:
+        with closing(PdfWriter(clone_from=BytesIO(content))) as writer:
             writer.write(output)
             pages = len(writer.pages)
     except _UNREADABLE:
