@@ -5,7 +5,7 @@ Each function works under the job's lock, writes an event, and completes a runni
 A row in doubt is nobody's to decide: the carrier is asked, until it answers or could not say (then it is in review).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from math import ceil
@@ -34,7 +34,9 @@ from shipping.voids import order_voids
 DECIDABLE = frozenset({RowStatus.needs_review, RowStatus.failed})
 
 # What a person's decision ends: nothing is owed, and nobody is to ask, any more.
-DECIDED: dict[str, Any] = {"due": None, "run": None, "ask_after": 0.0, "questions_failed": 0, "failed_epoch": None}
+DECIDED: Mapping[str, Any] = {"due": None, "run": None, "ask_after": 0.0, "questions_failed": 0, "failed_epoch": None}
+# What a row that is to be bought, after all, must not carry on with it.
+SENT_AGAIN: Mapping[str, Any] = {**DECIDED, "error_code": "", "error_message": ""}
 
 
 class TooEarly(Refused):
@@ -60,9 +62,11 @@ def send_again(row: Row, *, actor: User | None = None, reason: str = "") -> Row:
     row is not as `row` shows it, TooEarly, or Refused when its job is over; then nothing was changed.
     """
     with deciding(row, EventKind.resolved, actor=actor, reason=reason, decision="send_again") as (job, fresh):
+        require_open(job)
         require_decidable(fresh)
+        require_quiet(fresh, book_now())
         with taken_up_where_it_only_waited(job):
-            set_to_be_bought(job, fresh)
+            move_row(job, fresh, RowStatus.pending, **SENT_AGAIN)
     return fresh
 
 
@@ -73,7 +77,8 @@ def skip(row: Row, *, actor: User | None = None, reason: str = "") -> Row:
     """
     with deciding(row, EventKind.skipped, actor=actor, reason=reason, decision="skip") as (job, fresh):
         require_decidable(fresh)
-        leave_out(job, fresh)
+        require_quiet(fresh, book_now())
+        move_row(job, fresh, RowStatus.skipped, **DECIDED)
     return fresh
 
 
@@ -106,19 +111,6 @@ def void_bought(row: Row, *, tracking_number: str = "", actor: User | None = Non
 
 
 # --- Under the job's lock: what decisions about one row and about many share ---------------------------------
-
-
-def set_to_be_bought(job: Job, row: Row) -> None:
-    """Make a row in review, or a failed one, pending under the same attempt and handle. Raises JobOver, TooEarly."""
-    require_open(job)
-    require_quiet(row)
-    move_row(job, row, RowStatus.pending, **DECIDED, error_code="", error_message="")
-
-
-def leave_out(job: Job, row: Row) -> None:
-    """Skip a row in review, or a failed one. Raises TooEarly."""
-    require_quiet(row)
-    move_row(job, row, RowStatus.skipped, **DECIDED)
 
 
 @contextmanager
@@ -171,11 +163,11 @@ def require_decidable(row: Row) -> None:
         )
 
 
-def require_quiet(row: Row) -> None:
+def require_quiet(row: Row, now: float) -> None:
     """Raises TooEarly before due and quiet period have passed: a request that nobody hears of any more may still buy
-    the label.
+    the label. `now` is `book_now()`.
     """
-    wait = seconds_to_wait(row, book_now())
+    wait = seconds_to_wait(row, now)
     if wait > 0:
         raise TooEarly(
             _("The request for row %(number)s may still be on its way. Please decide in %(seconds)s seconds.")

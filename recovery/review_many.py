@@ -8,6 +8,7 @@ the last row. A kill loses nothing: what is decided is decided, and the rest sti
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.core import signing
@@ -17,23 +18,26 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recovery.review import (
+    DECIDED,
+    SENT_AGAIN,
     NoDecisionNeeded,
     TooEarly,
-    leave_out,
     require_decidable,
-    set_to_be_bought,
+    require_open,
+    require_quiet,
     taken_up_where_it_only_waited,
     what_was_shown,
 )
 from recovery.shown import ShownList, ShownRow, sums_of
 from shipping.engine.books import complete_if_done
-from shipping.models import Job, Row
-from shipping.runs import record
+from shipping.models import Event, Job, Row
+from shipping.models.clock import book_now
+from shipping.rows import move_rows
 from shipping.services import FactsMoved, Refused
-from shipping.states import EventKind
+from shipping.states import EventKind, RowStatus
 
-# Two statements a row: few enough rows that a chunk holds SQLite's write lock well under 200 ms.
-CHUNK_ROWS = 100
+# Few enough rows that a chunk holds SQLite's write lock well under 200 ms.
+CHUNK_ROWS = 250
 # After so many seconds a request stops at the end of a chunk, well before any proxy gives it up.
 SECONDS_A_REQUEST = 5.0
 # No form shows more rows than this.
@@ -50,9 +54,10 @@ class ManyDecision(TextChoices):
     skip = "skip", gettext_lazy("Leave out")
 
 
-_CARRIED_OUT: Mapping[ManyDecision, tuple[EventKind, Callable[[Job, Row], None]]] = {
-    ManyDecision.send_again: (EventKind.resolved, set_to_be_bought),
-    ManyDecision.skip: (EventKind.skipped, leave_out),
+# Which event each is, and what becomes of the rows.
+_CARRIED_OUT: Mapping[ManyDecision, tuple[EventKind, RowStatus, Mapping[str, Any]]] = {
+    ManyDecision.send_again: (EventKind.resolved, RowStatus.pending, SENT_AGAIN),
+    ManyDecision.skip: (EventKind.skipped, RowStatus.skipped, DECIDED),
 }
 
 
@@ -167,30 +172,36 @@ def _decide_chunk(
     actor: User | None,
     reason: str,
 ) -> list[Row]:
-    """Under the job's lock. Returns the rows that were decided; every other one is noted as refused. A row is checked
-    before anything of it is written, so a refusal leaves nothing behind.
-    """
-    kind, carry_out = _CARRIED_OUT[decision]
-    settled = []
+    """Under the job's lock. Returns the rows that were decided, as they were; every other one is noted as refused."""
+    kind, status, fields = _CARRIED_OUT[decision]
+    if status == RowStatus.pending:
+        require_open(job)
+    now = book_now()
+    chosen = [row for row in rows if _may_be_decided(row, shown(row.pk) if shown else None, now, decided)]
+    told: dict[str, Any] = {"reason": reason, "decision": decision.value, "many": True}
     with taken_up_where_it_only_waited(job):
-        for row in rows:
-            seen = shown(row.pk) if shown else None
-            if seen is not None and not seen.is_still(row):
-                decided.refuse(_("has changed since you were shown it"), row.number)
-                continue
-            before = what_was_shown(row)
-            try:
-                require_decidable(row)
-                carry_out(job, row)
-            except (TooEarly, NoDecisionNeeded) as refusal:
-                decided.refuse(_why(refusal), row.number)
-                continue
-            record(job, kind, row=row, actor=actor, reason=reason, shown=before, decision=decision.value, many=True)
-            settled.append(row)
-    decided.done += len(settled)
+        move_rows(job, chosen, status, **fields)
+        Event.objects.bulk_create(
+            Event(job=job, row=row, actor=actor, kind=kind, details={**told, "shown": what_was_shown(row)})
+            for row in chosen
+        )
+    decided.done += len(chosen)
     complete_if_done(job)
     job.save()
-    return settled
+    return chosen
+
+
+def _may_be_decided(row: Row, seen: ShownRow | None, now: float, decided: Decided) -> bool:
+    if seen is not None and not seen.is_still(row):
+        decided.refuse(_("has changed since you were shown it"), row.number)
+        return False
+    try:
+        require_decidable(row)
+        require_quiet(row, now)
+    except (TooEarly, NoDecisionNeeded) as refusal:
+        decided.refuse(_why(refusal), row.number)
+        return False
+    return True
 
 
 def _why(refusal: TooEarly | NoDecisionNeeded) -> str:

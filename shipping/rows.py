@@ -1,6 +1,6 @@
 """Moving one row from state to state with the job's counters. Under the job's lock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shipping.models import Job, Label, Row
@@ -34,6 +34,19 @@ def move_row(job: Job, row: Row, status: RowStatus, **fields: Any) -> None:
     for name, value in values.items():
         setattr(row, name, value)
     count_move(job, before, status)
+
+
+def move_rows(job: Job, rows: Sequence[Row], status: RowStatus, **fields: Any) -> None:
+    """Move rows, whose values were read under the job's lock, in one statement for each state that they come from.
+    Raises IllegalRowMove like `move_row`; then the transaction must not be committed.
+    """
+    for before in {RowStatus(row.status) for row in rows}:
+        if status not in ROW_TRANSITIONS[before]:
+            raise IllegalRowMove(f"Rows can't go from {before} to {status}.")
+        keys = [row.pk for row in rows if row.status == before]
+        if Row.objects.filter(pk__in=keys, status=before).update(status=status, **fields) != len(keys):
+            raise IllegalRowMove(f"Some rows are not {before} any more.")
+        count_move(job, before, status, len(keys))
 
 
 def count_move(job: Job, before: RowStatus, after: RowStatus, rows: int = 1) -> None:

@@ -7,14 +7,17 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from recovery.review import NotBought, TooEarly, record_bought, send_again, skip
+from recovery.review import NotBought, TooEarly, record_bought, send_again, skip, void_bought
 from shipping.carriers.port import Purchase
 from shipping.carriers.registry import get_carrier
+from shipping.engine.housekeeping import Housekeeper
+from shipping.engine.wire import Wire
 from shipping.liveness import Condition
 from shipping.models import Event, Job, Label, Row, Run
 from shipping.models.clock import book_now
 from shipping.services import FactsMoved, JobService, Refused
-from shipping.states import EventKind, JobStatus, RowStatus
+from shipping.states import EventKind, JobStatus, RowStatus, VoidRequest
+from tests.engine.letters import answer, claim_letter, purchase
 from tests.factories import complete_row, fail_row, halt_job, make_dead_run, make_interrupted_job, row_of, set_aside
 from tests.support.ledger import assert_counters_equal_rows
 from tests.support.sandbox import SandboxProcess
@@ -24,6 +27,11 @@ pytestmark = pytest.mark.django_db
 
 def fresh(job: Job) -> Job:
     return Job.objects.get(pk=job.pk)
+
+
+def housekeep() -> None:
+    """What a worker does for jobs that no run works on."""
+    Housekeeper(Wire(2)).run(5.0)
 
 
 def only_in_review(rows: int = 3) -> tuple[Job, Row]:
@@ -205,6 +213,71 @@ def test_record_bought_never_takes_the_label_of_another_row(sandbox: SandboxProc
         record_bought(row)
     assert row_of(job, 2).status == RowStatus.needs_review
     assert not Event.objects.filter(job=job).exists()
+
+
+def test_a_tracking_number_is_taken_as_people_write_it(sandbox: SandboxProcess) -> None:
+    job = make_interrupted_job(3, completed=2)
+    row, purchase = bought_unrecorded(sandbox, job, 3)
+    typed = f" {purchase.tracking_number[:4]} {purchase.tracking_number[4:].lower()}-"
+    record_bought(row, tracking_number=typed)
+    assert row_of(job, 3).status == RowStatus.completed
+
+
+def test_another_tracking_number_than_the_carriers_is_refused_with_both(sandbox: SandboxProcess) -> None:
+    job = make_interrupted_job(3, completed=2)
+    row, purchase = bought_unrecorded(sandbox, job, 3)
+    with pytest.raises(NotBought, match=f"typed the tracking number 94001234.* sold {purchase.tracking_number}"):
+        record_bought(row, tracking_number="94001234")
+    assert row_of(job, 3).status == RowStatus.needs_review
+    assert not Label.objects.filter(row=row).exists()
+    assert not Event.objects.filter(job=job).exists()
+
+
+def test_void_bought_adopts_the_label_and_orders_its_void_at_once(sandbox: SandboxProcess, clerk: User) -> None:
+    job = make_interrupted_job(3, completed=2)
+    row, purchase = bought_unrecorded(sandbox, job, 3)
+    void_bought(row, actor=clerk, reason="Sold out")
+    label = Label.objects.get(row=row)
+    assert (label.purchase_id, label.void_requested, label.voided_at) == (purchase.purchase_id, VoidRequest.only, None)
+    assert row_of(job, 3).status == RowStatus.completed
+    assert fresh(job).status == JobStatus.running, "a job is open while a void is owed"
+    ordered = Event.objects.get(job=job, kind=EventKind.void_requested)
+    assert (ordered.row, ordered.actor, ordered.details["reason"]) == (row, clerk, "Sold out")
+    assert_counters_equal_rows(job)
+
+    housekeep()
+
+    label.refresh_from_db()
+    assert label.voided_at is not None
+    assert sandbox.stats()["refunded"] == 1
+    assert fresh(job).status == JobStatus.completed
+    assert_counters_equal_rows(job)
+
+
+def test_void_bought_changes_nothing_when_nothing_was_bought(sandbox: SandboxProcess) -> None:
+    job = make_interrupted_job(3, completed=2)
+    row = row_of(job, 3)
+    prepared = get_carrier("sandbox").prepare(row.carrier_order(job), timeout=5)
+    Row.objects.filter(pk=row.pk).update(handle=prepared.handle)
+    row = set_aside(row)
+    with pytest.raises(NotBought, match="was not bought"):
+        void_bought(row)
+    assert row_of(job, 3).status == RowStatus.needs_review
+    assert not Event.objects.filter(job=job).exists()
+
+
+def test_a_label_that_turns_up_after_its_row_was_left_out_is_recorded_and_shown(clerk: User) -> None:
+    job = make_interrupted_job(3)
+    row = set_aside(row_of(job, 2))
+    late = claim_letter(row)
+    skip(row, actor=clerk)
+    answer(late, purchase(late))
+    after = row_of(job, 2)
+    assert after.status == RowStatus.completed
+    assert after.label is not None
+    told = Event.objects.get(job=job, row=row, kind=EventKind.late_label)
+    assert told.details["tracking_number"] == after.label.tracking_number
+    assert_counters_equal_rows(job)
 
 
 @pytest.mark.django_db(transaction=True)
