@@ -113,7 +113,8 @@ def rows_strip(job: Job, live_runs: Collection[int]) -> Strip | None:
         return None
     size = -(-last // CELLS)
     in_flight = rows.owed().filter(status=RowStatus.in_flight).order_by("due")
-    buying, doubt = set(), set()
+    buying: set[int] = set()
+    doubt: set[int] = set()
     for number, run in in_flight.values_list("number", "run")[:IN_FLIGHT_SEEN]:
         (buying if run in live_runs else doubt).add((number - 1) // size)
     return Strip(cells=tuple(_cells(job, size, last, buying, doubt)), size=size)

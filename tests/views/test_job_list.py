@@ -19,8 +19,8 @@ def test_it_shows_the_newest_job_first_with_how_it_stands(browser: Client) -> No
     page = text(browser.get("/"))
 
     assert page.index("Second") < page.index("First")
-    assert "Interrupted</span>" in page
-    assert "Not started</span>" in page
+    assert '<button type="button" id="job-badge-2" class="badge interrupted"' in page
+    assert '<button type="button" id="job-badge-1" class="badge not_started"' in page
     assert "2 of 4 bought" in page
     assert "$21.00" in page
 
