@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from recovery.confirmation import RecoveryChoice
 from recovery.forms import RestartForm, ResumeForm
-from recovery.plan import plan_cancel, plan_restart, plan_resume
+from recovery.plan import plan_all
 from recovery.plans import Plan, RestartPlan
 from shipping.forms import ReasonForm
 from shipping.models import Event, Job
@@ -43,8 +43,7 @@ class Choice:
 
 def choices_for(job: Job, user: User) -> dict[str, Choice]:
     """The three choices by name, each with the form that carries the facts shown."""
-    service = JobService()
-    resume, restart, cancel = plan_resume(job, service), plan_restart(job, service), plan_cancel(job, service)
+    resume, restart, cancel = plan_all(job, JobService())
     forms = {
         RecoveryChoice.resume: ResumeForm.shown_with(resume),
         RecoveryChoice.cancel: ReasonForm(initial={"confirmation": cancel.confirmation}, auto_id="cancel_%s"),

@@ -9,7 +9,6 @@ from typing import Any
 from recovery.confirmation import RecoveryChoice, confirm
 from recovery.plans import CancelPlan, NamedRow, Plan, RestartPlan, ResumePlan
 from shipping.models import Job, Row
-from shipping.reads import Facts
 from shipping.services import JobService
 from shipping.states import RowStatus, Sweep
 
@@ -27,9 +26,19 @@ def plan_choice(choice: RecoveryChoice, job: Job, job_service: JobService) -> Pl
     return planners[choice](job, job_service)
 
 
-def plan_resume(job: Job, job_service: JobService) -> ResumePlan:
-    """What a resume would do at this moment."""
-    common = _common(RecoveryChoice.resume, job, job_service, job_service.facts(job))
+def plan_all(job: Job, job_service: JobService) -> tuple[ResumePlan, RestartPlan, CancelPlan]:
+    """What each choice would do at this moment, all made from the same facts."""
+    common = _common(job, job_service)
+    return (
+        plan_resume(job, job_service, common),
+        plan_restart(job, job_service, common),
+        plan_cancel(job, job_service, common),
+    )
+
+
+def plan_resume(job: Job, job_service: JobService, common: dict[str, Any] | None = None) -> ResumePlan:
+    """What a resume would do at this moment; `common` is what `plan_all` has read already."""
+    common = common or _common(job, job_service)
     retried = _rows_that_resume_retries(job, job_service)
     halted = None
     if job.error_row_number is not None:
@@ -40,6 +49,7 @@ def plan_resume(job: Job, job_service: JobService) -> ResumePlan:
         estimated = round(job.cost_cents / job.successful_rows * (common["pending_rows"] + retried))
     return ResumePlan(
         **common,
+        confirmation=confirm(RecoveryChoice.resume, job.pk, common["facts"]),
         halted_row_number=job.error_row_number,
         halted_recipient=halted.recipient if halted else "",
         retried_rows=retried,
@@ -50,36 +60,40 @@ def plan_resume(job: Job, job_service: JobService) -> ResumePlan:
     )
 
 
-def plan_restart(job: Job, job_service: JobService) -> RestartPlan:
-    """What a restart would do at this moment."""
-    facts = job_service.facts(job)
+def plan_restart(job: Job, job_service: JobService, common: dict[str, Any] | None = None) -> RestartPlan:
+    """What a restart would do at this moment; `common` is what `plan_all` has read already."""
+    common = common or _common(job, job_service)
+    facts = common["facts"]
     first = job_service.labelled_rows(job.pk, facts.mark)[:NAMED_ROWS]
     return RestartPlan(
-        **_common(RecoveryChoice.restart, job, job_service, facts),
+        **common,
+        confirmation=confirm(RecoveryChoice.restart, job.pk, facts),
         labelled_rows=facts.labelled_rows,
         labelled_cents=facts.labelled_cents,
         first_rows=tuple(_named(row) for row in first),
     )
 
 
-def plan_cancel(job: Job, job_service: JobService) -> CancelPlan:
-    """What cancelling would do at this moment."""
+def plan_cancel(job: Job, job_service: JobService, common: dict[str, Any] | None = None) -> CancelPlan:
+    """What cancelling would do at this moment; `common` is what `plan_all` has read already."""
+    common = common or _common(job, job_service)
     return CancelPlan(
-        **_common(RecoveryChoice.cancel, job, job_service, job_service.facts(job)),
+        **common,
+        confirmation=confirm(RecoveryChoice.cancel, job.pk, common["facts"]),
         voidable_rows=job.successful_rows,
         voidable_cents=job.cost_cents,
         voids_begun=job_service.voids_begun(job.pk),
     )
 
 
-def _common(choice: RecoveryChoice, job: Job, job_service: JobService, facts: Facts) -> dict[str, Any]:
+def _common(job: Job, job_service: JobService) -> dict[str, Any]:
+    """What all plans tell, but for the confirmation."""
     in_flight = job_service.get_rows(job.pk, RowStatus.in_flight).owed().count()
     in_review = job_service.get_rows(job.pk, RowStatus.needs_review).count()
     return {
         "job_id": job.pk,
         "job_name": job.name,
-        "facts": facts,
-        "confirmation": confirm(choice, job.pk, facts),
+        "facts": job_service.facts(job),
         "currency": job.currency,
         "completed_rows": job.successful_rows,
         "spent_cents": job.spent_cents,

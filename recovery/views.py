@@ -91,8 +91,10 @@ def _report(request: PageRequest, job_id: int, *, offers_seen: str, with_message
         context |= {"card": job_cards([gone])[0], "job": gone, "said": _how_it_moved(gone)}
         return render(request, "recovery/report_moved.html", context)
     unchanged = None if with_messages else nothing_new(request, report_version(found))
+    if unchanged is not None:
+        return unchanged
     context |= {**report_context(found), **offers_context(found, request.user, seen=offers_seen)}
-    return unchanged or render(request, "recovery/report_fragment.html", context)
+    return render(request, "recovery/report_fragment.html", context)
 
 
 def _job_context(request: PageRequest, job: Job) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """The list of interrupted jobs, and the banner that counts them."""
 
+from collections.abc import Callable
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from shipping.models import Row
 from shipping.states import JobStatus
 from tests.factories import (
     claim_row,
+    complete_row,
     halt_job,
     make_dead_run,
     make_interrupted_job,
@@ -32,8 +36,8 @@ def test_it_shows_how_far_each_job_came_its_doubts_and_why(browser: Client) -> N
 
     assert "Torn off" in page
     assert "<dd>4 of 10</dd>" in page
-    assert "<dt>In doubt</dt> <dd>2</dd>" in page or "<dt>In doubt</dt><dd>2</dd>" in page
-    assert "<dt>Need a decision</dt><dd>1</dd>" in page
+    assert "In doubt: 2" in page
+    assert "Need a decision: 1" in page
     assert "$40.00" in page
     assert "Last label: row 4, Recipient 4" in page
     assert "Its worker stopped in the middle" in page
@@ -80,3 +84,35 @@ def test_more_interrupted_jobs_cost_no_more_queries(browser: Client) -> None:
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+def test_jobs_that_have_only_rows_in_review_left_stand_apart_and_lead_to_them(browser: Client) -> None:
+    job = make_job(3, name="Only the odd ones", status=JobStatus.running)
+    complete_row(row_of(job, 1))
+    for number in (2, 3):
+        set_aside(row_of(job, number))
+
+    page = text(browser.get("/recovery/"))
+
+    assert "No job is interrupted" in page
+    waiting = page.split("Waiting for a person")[1]
+    assert "Only the odd ones" in waiting
+    assert f'href="/recovery/{job.pk}/review/">Decide 2 rows</a>' in waiting
+
+
+@pytest.mark.parametrize("change", [claim_row, halt_job], ids=["in doubt", "halted"])
+def test_a_job_with_more_to_do_than_rows_in_review_does_not_only_wait_for_a_person(
+    browser: Client, change: Callable[[Row], object]
+) -> None:
+    job = make_job(2, status=JobStatus.running)
+    set_aside(row_of(job, 1))
+    change(row_of(job, 2))
+
+    page = text(browser.get("/recovery/"))
+
+    assert "Waiting for a person" not in page
+    assert "See what happened and decide" in page
+
+
+def test_it_leads_to_all_rows_that_need_a_decision(browser: Client) -> None:
+    assert 'href="/recovery/review/"' in text(browser.get("/recovery/"))

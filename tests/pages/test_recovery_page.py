@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from shipping.models import Job
+from shipping.models import Job, Label
 from shipping.runs import record
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RowStatus, Sweep
@@ -57,7 +57,7 @@ def test_it_tells_what_is_certain(browser: Client, job: Job) -> None:
     assert "Last label: row 52, Recipient 52, tracking number 9400TEST52." in page
     assert "Spent so far: $352.50." in page
     assert "No worker is running." in page
-    assert "Stopped in the middle, without a word" in page
+    assert "stopped in the middle without a word" in page
 
 
 @pytest.mark.parametrize(
@@ -263,6 +263,45 @@ def test_the_second_of_two_people_is_told_what_the_first_chose(browser: Client, 
     assert f'href="/jobs/{job.pk}/"' in text(response)
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX])
+@pytest.mark.parametrize("choice", ["resume", "cancel"])
+def test_a_button_pressed_twice_acts_once_and_says_so_calmly(
+    browser: Client, job: Job, choice: str, headers: dict[str, str]
+) -> None:
+    form = {"confirmation": _confirmation(browser, job, choice)}
+    address = f"/recovery/{job.pk}/{choice}/"
+    browser.post(address, form, headers=headers)
+    events, epoch = job.events.count(), _fresh(job).epoch
+
+    again = browser.post(address, form, headers=headers)
+
+    assert again.status_code == (200 if headers else 409)
+    assert "You chose this already" in text(again)
+    assert "has done nothing more" in text(again)
+    assert "was not carried out" not in text(again)
+    assert f'href="/jobs/{job.pk}/"' in text(again)
+    assert (job.events.count(), _fresh(job).epoch) == (events, epoch)
+
+
+def test_a_second_choice_by_the_same_person_is_not_taken_for_the_first(browser: Client, job: Job) -> None:
+    forms = {choice: {"confirmation": _confirmation(browser, job, choice)} for choice in ("resume", "cancel")}
+    browser.post(f"/recovery/{job.pk}/resume/", forms["resume"])
+
+    other = text(browser.post(f"/recovery/{job.pk}/cancel/", forms["cancel"]))
+
+    assert "You chose this already" not in other
+    assert "Your choice was not carried out" in other
+    assert _fresh(job).status == JobStatus.running
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_what_was_refused_takes_the_focus(browser: Client, job: Job, headers: dict[str, str]) -> None:
+    response = browser.post(f"/recovery/{job.pk}/resume/", {"confirmation": "stale"}, headers=headers)
+
+    (alert,) = [each for each in tags(response, "p") if each.get("role") == "alert"]
+    assert {"autofocus", "tabindex"} <= set(alert)
+
+
 @pytest.mark.parametrize("choice", ["resume", "cancel"])
 @pytest.mark.parametrize("confirmation", ["", "nonsense"])
 def test_a_choice_without_what_was_shown_changes_nothing(
@@ -298,6 +337,37 @@ def test_who_may_not_choose_sees_the_choices_and_what_is_needed(viewer: User, jo
     assert _fresh(job).epoch == job.epoch
 
 
+def test_who_may_not_choose_is_told_who_may(viewer: User, clerk: User, colleague: User, job: Job) -> None:
+    colleague.user_permissions.remove(Permission.objects.get(codename="restart_job"))
+    shift = Group.objects.create(name="Night shift")
+    shift.permissions.add(Permission.objects.get(codename="restart_job"))
+    nina = User.objects.create_user("nina", first_name="Nina", last_name="Night")
+    nina.groups.add(shift)
+    User.objects.create_user("gone", is_active=False, is_superuser=True)
+
+    page = text(browser_of(viewer).get(f"/recovery/{job.pk}/"))
+
+    assert page.count("Who may: clerk, colleague.") == 2
+    assert "Who may: clerk, Nina Night." in page
+
+
+def test_of_many_who_may_choose_some_are_named_in_as_many_queries(viewer: User, job: Job) -> None:
+    counts = []
+    for more in (1, 9):
+        for number in range(more):
+            User.objects.create_superuser(f"root{more}{number}")
+        with CaptureQueriesContext(connection) as queries:
+            page = text(browser_of(viewer).get(f"/recovery/{job.pk}/"))
+        counts.append(len(queries))
+
+    assert "Who may: root10, root90, root91, root92, root93 and others." in page
+    assert counts[0] == counts[1]
+
+
+def test_a_right_that_nobody_has_is_called_so(viewer: User, job: Job) -> None:
+    assert text(browser_of(viewer).get(f"/recovery/{job.pk}/")).count("Nobody has it yet.") == 3
+
+
 def test_each_right_opens_its_own_choice(viewer: User, job: Job) -> None:
     client = browser_of(grant(viewer, "cancel_job"))
 
@@ -318,6 +388,25 @@ def test_rows_in_review_are_led_to(browser: Client, job: Job) -> None:
     set_aside(row_of(job, 60))
 
     assert f'href="/recovery/{job.pk}/review/"' in text(browser.get(f"/recovery/{job.pk}/"))
+
+
+def test_it_tells_what_it_has_cost_and_what_of_that_is_lost(browser: Client) -> None:
+    job = make_interrupted_job(5, completed=3, cost_cents=1000)
+    Label.objects.filter(row=row_of(job, 3)).update(voided_at=timezone.now())
+    Job.objects.filter(pk=job.pk).update(cost_cents=1500, replaced_cents=500)
+
+    cost = text(browser.get(f"/recovery/{job.pk}/")).split("What it has cost")[1].split("What do you want")[0]
+
+    for said in ("Spent so far</dt><dd>$20.00", "in use</dt><dd>$15.00", "bought twice</dt><dd>$5.00"):
+        assert said in cost
+    assert "Given back: 1 voided label</dt><dd>$10.00" in cost
+
+
+def test_what_happened_leads_to_help_where_the_question_arises(browser: Client, job: Job) -> None:
+    page = text(browser.get(f"/recovery/{job.pk}/"))
+
+    for slug in ("stuck", "doubt", "resume", "restart", "cancel"):
+        assert f'href="/help/{slug}/"' in page
 
 
 def test_a_worker_that_waits_is_mentioned(browser: Client, job: Job) -> None:
