@@ -22,7 +22,7 @@ from recovery.review import record_bought, send_again, skip, void_bought
 from recovery.review_desk import Place, desk_context, row_lines, waiting_jobs, waiting_lines
 from recovery.review_many import Decided, ManyDecision, decide_list, decide_rows
 from recovery.row_forms import ManyForm, OrderForm, RowForm, ticked_rows
-from recovery.shown import put_as_shown
+from recovery.shown import ShownRow, put_as_shown
 from shipping.carriers.registry import UnknownCarrier
 from shipping.models import Job, Row
 from shipping.services import FactsMoved, JobService, Refused
@@ -114,6 +114,8 @@ def ask(request: PageRequest, job_id: int) -> HttpResponseBase:
     if request.method != "POST":
         return redirect("recovery:review", job_id)
     ticked = ticked_rows(request.POST.getlist("row"))
+    if wants_fragment(request):
+        return _ask_about_one(request, job, ticked or [])
     if ticked is None:
         messages.error(request, _("Nothing has been changed. Please look at the rows again."))
     elif "only_ticked" not in request.POST:
@@ -126,6 +128,15 @@ def ask(request: PageRequest, job_id: int) -> HttpResponseBase:
         asked = JobService().check_again(job_id, rows=keys, actor=request.user, reason=reason)
         messages.info(request, _asked(asked))
     return _back(request, job_id)
+
+
+def _ask_about_one(request: PageRequest, job: Job, ticked: list[ShownRow]) -> HttpResponse:
+    """Have the carrier asked about the row of one form; answers with that row as it is then."""
+    row = JobService().get_rows(job.pk).filter(pk__in=[each.key for each in ticked]).first()
+    if row is None or len(ticked) != 1:
+        raise Http404(_("There is no such row."))
+    asked = JobService().check_again(job.pk, rows=[row.pk], actor=request.user)
+    return _row_anew(request, job.pk, row.number, said=_asked(asked), problem="")
 
 
 def _asked(rows: int) -> str:
@@ -234,6 +245,10 @@ def _ask_for_order(
     request: PageRequest, row: Row, form: OrderForm, *, refusal: str = "", refused: bool = False
 ) -> HttpResponse:
     words = words_by_column(row.error_code, row.error_message)
+    for column in words.keys() & form.fields.keys():
+        described = [f"{form[column].id_for_label}_error"] if column in form.errors else []
+        described.append(f"{form[column].id_for_label}_carrier")
+        form.fields[column].widget.attrs["aria-describedby"] = " ".join(described)
     fields = [(form[column], words.get(column, "")) for column in form.fields if column not in ("shown", "reason")]
     context = {
         "job": row.job,

@@ -54,7 +54,11 @@ class RowForm(forms.Form):
     @classmethod
     def shown_with(cls, row: Row) -> "RowForm":
         """An unsent form for a row as it is now."""
-        return cls(initial={"shown": sign_row(row)}, auto_id=f"row_{row.number}_%s")
+        form = cls(initial={"shown": sign_row(row)}, auto_id=f"row_{row.number}_%s")
+        if row.status != RowStatus.needs_review:
+            form.fields["reason"].label = _("Reason (may be left out)")
+            form.fields["reason"].help_text = ""
+        return form
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -9,7 +9,7 @@ from recovery.corrections import BadOrder, Corrected, NotCorrectable, correct
 from recovery.review import JobOver
 from shipping.carriers.port import Guarantee, Prepared, Rejected
 from shipping.carriers.registry import get_carrier
-from shipping.engine.letters import Preparation, Ready, Reply
+from shipping.engine.letters import Claim, Preparation, Ready, Reply
 from shipping.liveness import Condition
 from shipping.models import Event, Job, Label, Row, Run
 from shipping.runs import record
@@ -396,10 +396,10 @@ def test_a_corrected_row_is_bought_once_and_the_books_equal_the_carriers(sandbox
     correct(row, BETTER, actor=clerk)
     run = letters.started_run(job)
 
-    for letter in letters.reserve(run, 2):
-        prepared = get_carrier("sandbox").prepare(letter.order, timeout=5)
-        for claim in letters.tick(run, ready=[Ready(preparation=letter, prepared=prepared)]):
-            if hasattr(claim, "details"):
+    for preparation in letters.reserve(run, 2):
+        prepared = get_carrier("sandbox").prepare(preparation.order, timeout=5)
+        for claim in letters.tick(run, ready=[Ready(preparation=preparation, prepared=prepared)]):
+            if isinstance(claim, Claim):
                 bought = get_carrier("sandbox").buy(claim.order, claim.handle, claim.details, timeout=5)
                 letters.tick(run, Reply(claim, bought))
 
