@@ -73,7 +73,7 @@ def receive(
     Raises OrderFileError for a file that is no table, as far as that is seen at once, and UploadRefused for a name or
     a carrier that no job can have; nothing is kept then.
     """
-    file_name = shown(PurePath(file_name).name)[-LONGEST_FILE_NAME:]
+    file_name = shown(PurePath(file_name).name)[-LONGEST_FILE_NAME:] or "orders"
     name = name.strip() or PurePath(file_name).stem[:LONGEST_NAME].strip() or file_name
     try:
         require_name_and_carrier(name=name, carrier=carrier)
