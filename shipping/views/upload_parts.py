@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from shipping.models import Upload
 from shipping.orders import mapping
+from shipping.states import UploadStatus
 from shipping.templatetags.money import money
 
 ERRORS_ON_A_PAGE = 50
@@ -25,6 +26,23 @@ MANY_COLUMNS = 40
 def whole(number: int) -> str:
     """A count as people write it."""
     return str(number_format(number, use_l10n=True, force_grouping=True))
+
+
+def how_it_stands(upload: Upload) -> str:
+    """What a check found, or that one goes on."""
+    if upload.status == UploadStatus.has_errors:
+        return ngettext(
+            "Checked: %(bad)s of %(rows)s rows has errors.",
+            "Checked: %(bad)s of %(rows)s rows have errors.",
+            upload.bad_rows,
+        ) % {"bad": whole(upload.bad_rows), "rows": whole(upload.rows)}
+    if upload.status == UploadStatus.ready:
+        return ngettext(
+            "Checked: no errors; %(rows)s row can be shipped.",
+            "Checked: no errors; %(rows)s rows can be shipped.",
+            upload.rows,
+        ) % {"rows": whole(upload.rows)}
+    return _("“%(name)s” is being worked on; the page shows how far it is.") % {"name": upload.file_name}
 
 
 # --- Columns ---------------------------------------------------------------------------------------------
@@ -155,7 +173,7 @@ def estimate_of(upload: Upload) -> EstimateView | None:
     if not found:
         return None
     return EstimateView(
-        headline=_estimate_headline(found),
+        headline=estimate_headline(upload),
         sentences=_estimate_sentences(found),
         refusals=found["refusals"],
         asked_at=parse_datetime(found["at"]),
@@ -171,7 +189,9 @@ def estimated_total(upload: Upload) -> str:
     return _("about %(total)s") % {"total": money(found["total_cents"], found["currency"])}
 
 
-def _estimate_headline(found: Mapping[str, Any]) -> str:
+def estimate_headline(upload: Upload) -> str:
+    """What the labels of all rows may cost together, for an upload whose prices were asked for."""
+    found = upload.estimate
     if found["total_cents"] is None:
         return _("The carrier gave no price.")
     total = money(found["total_cents"], found["currency"])

@@ -38,8 +38,10 @@ from shipping.views.upload_parts import (
     columns_of,
     corrected_cells,
     error_page,
+    estimate_headline,
     estimate_of,
     estimated_total,
+    how_it_stands,
     whole,
 )
 
@@ -76,11 +78,12 @@ def columns(request: PageRequest, upload_id: int) -> HttpResponseBase:
 def _set_columns(request: PageRequest, found: Upload) -> HttpResponse:
     chosen = chosen_columns(found, request.POST)
     try:
-        uploads.set_mapping(found.pk, chosen, actor=request.user)
+        checked = uploads.set_mapping(found.pk, chosen, actor=request.user)
     except OrderFileError as refused:
         return _show_columns(request, found, chosen=chosen, refusal=str(refused), status=422)
     except Refused as refused:
         return _too_late(request, upload_or_404(found.pk), refusal=str(refused))
+    messages.info(request, how_it_stands(checked))
     return redirect("shipping:upload", found.pk)
 
 
@@ -122,13 +125,13 @@ def correct(request: PageRequest, upload_id: int) -> HttpResponseBase:
             raise Refused(_("No value was changed. Correct at least one and check again."))
         return uploads.correct(found.pk, corrections, actor=request.user, revision=_sent_number(request, "revision"))
 
-    return _act(request, upload_id, command)
+    return _act(request, upload_id, command, how_it_stands)
 
 
 @page(CHANGE)
 def prices(request: PageRequest, upload_id: int) -> HttpResponseBase:
     """Ask the carrier for the prices of a sample. It buys nothing."""
-    return _act(request, upload_id, lambda found: estimate(found.pk, actor=request.user))
+    return _act(request, upload_id, lambda found: estimate(found.pk, actor=request.user), estimate_headline)
 
 
 @page(CHANGE)
@@ -149,7 +152,7 @@ def confirm(request: PageRequest, upload_id: int) -> HttpResponseBase:
             sender_id=shown["sender"],
         )
 
-    return _act(request, upload_id, command)
+    return _act(request, upload_id, command, how_it_stands)
 
 
 @page(CHANGE)
@@ -176,8 +179,15 @@ def upload_or_404(upload_id: int) -> Upload:
     return found
 
 
-def _act(request: PageRequest, upload_id: int, command: Callable[[Upload], Upload]) -> HttpResponseBase:
-    """Carry a command out; on to the job once there is one, else back to the upload as it stands now."""
+def _act(
+    request: PageRequest,
+    upload_id: int,
+    command: Callable[[Upload], Upload],
+    said: Callable[[Upload], str],
+) -> HttpResponseBase:
+    """Carry a command out; on to the job once there is one, else back to the upload as it stands now, with what is
+    to be `said` of it.
+    """
     found = upload_or_404(upload_id)
     if request.method != "POST":
         return redirect("shipping:upload", upload_id)
@@ -188,12 +198,13 @@ def _act(request: PageRequest, upload_id: int, command: Callable[[Upload], Uploa
     if after.status == UploadStatus.imported:
         messages.success(request, _what_was_made(after))
         return go_to(request, "shipping:job", after.job_id)
+    messages.info(request, said(after))
     return _show(request, upload_or_404(upload_id)) if request.htmx else redirect("shipping:upload", upload_id)
 
 
 def _too_late(request: PageRequest, found: Upload, *, refusal: str) -> HttpResponse:
     """A refused click: on to the job where one has been made of the file meanwhile, else what is true now."""
-    if found.job_id is None:
+    if found.status not in (UploadStatus.importing, UploadStatus.imported):
         return _show(request, found, refusal=refusal)
     messages.warning(request, _("A job is made of this file already. Your click changed nothing."))
     if found.status == UploadStatus.imported:

@@ -1,5 +1,7 @@
 """The preview, the prices, and the button that makes the job: once, and only what was shown."""
 
+import csv
+import io
 import threading
 from typing import Any
 
@@ -8,17 +10,19 @@ from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from openpyxl import Workbook
 
 from shipping.engine import process
 from shipping.models import Event, Job, Sender, Upload
 from shipping.orders.senders import set_sender
+from shipping.orders.upload_work import work
 from shipping.states import EventKind, JobStatus, UploadStatus
 from tests.factories import make_sender
 from tests.orders.conftest import numbered_orders, order_file
 from tests.support.sandbox import SandboxProcess
 from tests.views.conftest import browser_of
 from tests.views.reading import HTMX, form_fields, tags, text
-from tests.views.uploading import bad_file, good_file, named, uploaded
+from tests.views.uploading import bad_file, good_file, named, send, uploaded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -367,6 +371,41 @@ def test_when_the_work_is_done_the_poll_leads_to_the_job(browser: Client) -> Non
     _confirm(browser, upload)
 
     assert browser.get(f"/uploads/{upload.pk}/", headers=HTMX)["HX-Redirect"] == f"/jobs/{Job.objects.get().pk}/"
+
+
+def test_a_large_file_goes_the_same_way_by_a_worker(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shipping.orders.uploads.AT_ONCE_BYTES", 0)
+    upload = uploaded(browser, good_file(30))
+    address = f"/uploads/{upload.pk}/"
+    assert upload.status == UploadStatus.received
+    assert "It has arrived whole. Nothing is bought." in text(browser.get(address))
+
+    work(upload.pk)
+    assert "Preview: 30 rows can be shipped" in text(browser.get(address, headers=HTMX))
+    page = _confirm(browser, upload)
+    assert page.redirect_chain == [(address, 302)]
+    assert "The job is being made" in text(page)
+    assert "When all are, it starts and its labels are bought." in text(page)
+
+    work(upload.pk)
+    job = Job.objects.get()
+    assert browser.get(address, headers=HTMX)["HX-Redirect"] == f"/jobs/{job.pk}/"
+    assert (job.total_rows, job.status) == (30, JobStatus.running)
+
+
+def test_a_workbook_leads_to_the_same_preview(browser: Client) -> None:
+    book = Workbook()
+    sheet = book.create_sheet("Orders", 0)
+    for row in csv.reader(io.StringIO(good_file(3).read().decode())):
+        sheet.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    content.seek(0)
+
+    page = send(browser, named(content, "orders.xlsx"))
+
+    assert "Preview: 3 rows can be shipped" in text(page)
+    assert "Washington, DC 20020" in text(page)
 
 
 def test_a_file_that_can_not_be_read_says_why(browser: Client, working: Upload) -> None:

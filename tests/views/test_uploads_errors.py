@@ -74,7 +74,7 @@ def test_by_htmx_the_answer_is_the_part_that_moved(browser: Client, upload: Uplo
     assert fragment.status_code == 200
     assert "<html" not in text(fragment)
     assert tags(fragment, "div")[0]["id"] == "upload"
-    assert "1 of 4 rows has errors" in text(fragment)
+    assert "Checked: 1 of 4 rows has errors." in text(fragment)
     assert "messages" in {each.get("id") for each in tags(fragment, "div")}
 
 
