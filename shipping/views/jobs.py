@@ -25,8 +25,8 @@ from shipping.views.strip import rows_strip
 
 JOBS_ON_A_PAGE = 25
 ROWS_ON_A_PAGE = 50
-EVENTS_ON_A_PAGE = 20
-RUNS_ON_A_PAGE = 20
+EVENTS_ON_A_PAGE = 15
+RUNS_ON_A_PAGE = 10
 
 
 @page()

@@ -1,4 +1,4 @@
-"""Where in the file things stand: a strip of at most 100 cells, each for a span of rows, also for a million of them."""
+"""Where in the file things stand: a strip of at most 60 cells, each for a span of rows, also for a million of them."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from shipping.models import Job, Row
 from shipping.states import RowStatus
 from shipping.views.progress import STATE_NAMES
 
-CELLS = 100
+# Few enough to be told apart on a phone, and for the weight of a page.
+CELLS = 60
 # Rows on their way and in doubt are few: what the runs of a job had in the air at once.
 IN_FLIGHT_SEEN = 1_000
 
@@ -62,9 +63,16 @@ class Cell:
         return self.states[:2] == ("waiting", "bought")
 
     @property
-    def words(self) -> str:
-        """The states that occur, in words."""
-        return ", ".join(str(STATE_NAMES[state]).lower() for state in self.states)
+    def sentence(self) -> str:
+        """Which rows, and the states that occur among them."""
+        states = ", ".join(str(STATE_NAMES[state]).lower() for state in self.states)
+        if self.first == self.last:
+            return _("Row %(number)s: %(states)s") % {"number": intcomma(self.first), "states": states}
+        return _("Rows %(first)s to %(last)s: %(states)s") % {
+            "first": intcomma(self.first),
+            "last": intcomma(self.last),
+            "states": states,
+        }
 
     @property
     def after(self) -> int:
@@ -133,6 +141,6 @@ def _cells(job: Job, size: int, last: int, buying: Collection[int], doubt: Colle
             first=first,
             last=min(first + size - 1, last),
             states=tuple(state for state in TELLING if state in (states or {"skipped"})),
-            x=f"{index * width:.3f}%",
-            width=f"{width:.3f}%",
+            x=f"{index * width:.2f}%",
+            width=f"{width:.2f}%",
         )
