@@ -43,7 +43,7 @@ class RowForm(forms.Form):
         ],
     )
     tracking_number = forms.CharField(
-        label=gettext_lazy("Tracking number, if you have found it (may be left out)"),
+        label=gettext_lazy("Tracking number (may be left out)"),
         required=False,
         max_length=100,
         help_text=gettext_lazy("The carrier is asked, and has to name the same one."),

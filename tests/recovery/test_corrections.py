@@ -313,8 +313,7 @@ def test_a_persons_word_is_no_answer_either(sandbox: SandboxProcess, clerk: User
     job = make_job(3, status=JobStatus.running)
     make_live_run(job)
     row = refused_when_bought(job, 2)
-    told = {"decision": "send_again", "shown": {"status": "needs_review"}}
-    record(job, EventKind.resolved, row=row, **told)
+    record(job, EventKind.resolved, row=row, decision="send_again", shown={"status": "needs_review"})
 
     with pytest.raises(NotCorrectable, match="given up without its own answer"):
         correct(row, BETTER, actor=clerk)
