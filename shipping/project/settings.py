@@ -192,14 +192,8 @@ LOGIN_REDIRECT_URL = "shipping:job_list"
 LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en-us"
-# What a browser may ask for. So far all of them are English, each with its own way to write dates and numbers;
-# docs/translating.md tells how to add a language.
-LANGUAGES = [
-    ("en-us", "English (United States)"),
-    ("en-ca", "English (Canada)"),
-    ("en-gb", "English (United Kingdom)"),
-    ("en-au", "English (Australia)"),
-]
+# What a browser may ask for, and how numbers are then written; docs/translating.md tells how to add a language.
+LANGUAGES = [("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE: str = env.str("TIME_ZONE", default="UTC", validate=time_zone)
 USE_TZ = True
