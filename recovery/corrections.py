@@ -18,7 +18,7 @@ frozen between its last check and the send is the same whether a row is sent aga
 """
 
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -34,7 +34,7 @@ from recovery.review import (
     taken_up_where_it_only_waited,
 )
 from shipping.carriers.port import CarrierError, Guarantee, Purchase
-from shipping.carriers.registry import get_carrier
+from shipping.carriers.registry import UnknownCarrier, get_carrier
 from shipping.engine.letters import Question
 from shipping.liveness import ProcessIdentity, is_gone, live_run_ids
 from shipping.models import Job, Label, Row
@@ -147,8 +147,9 @@ def require_correctable(job: Job, row: Row) -> None:
 
 def _nothing_is_on_its_way(job: Job, row: Row) -> bool:
     """Whether no purchase under the row's handle can still reach the carrier; see the top of this file."""
-    if get_carrier(row.account).guarantee is not Guarantee.exactly_once:
-        return True
+    with suppress(UnknownCarrier):
+        if get_carrier(row.account).guarantee is not Guarantee.exactly_once:
+            return True
     given_up = (
         row.events.filter(
             Q(kind=EventKind.not_bought)

@@ -23,7 +23,6 @@ from recovery.review_desk import Place, desk_context, row_lines, waiting_jobs, w
 from recovery.review_many import Decided, ManyDecision, decide_list, decide_rows
 from recovery.row_forms import ManyForm, OrderForm, RowForm, ticked_rows
 from recovery.shown import ShownRow, put_as_shown
-from shipping.carriers.registry import UnknownCarrier
 from shipping.models import Job, Row
 from shipping.services import FactsMoved, JobService, Refused
 from shipping.views.access import PageRequest, job_or_404, page, right_name, wants_fragment
@@ -223,7 +222,7 @@ def correct_order(request: PageRequest, job_id: int, number: int) -> HttpRespons
     except FactsMoved as refusal:
         fresh = _row_or_404(job_id, number)
         return _ask_for_order(request, fresh, OrderForm.shown_with(fresh), refusal=str(refusal), refused=True)
-    except (Refused, UnknownCarrier) as refusal:
+    except Refused as refusal:
         return _ask_for_order(request, row, form, refusal=str(refusal), refused=True)
     if done.found is not None:
         said = _("Row %(number)s was bought already, with its order as it was. The label %(tracking)s is recorded now.")
@@ -236,7 +235,7 @@ def correct_order(request: PageRequest, job_id: int, number: int) -> HttpRespons
 def _why_not(row: Row) -> str:
     try:
         require_correctable(row.job, row)
-    except (Refused, UnknownCarrier) as refusal:
+    except Refused as refusal:
         return str(refusal)
     return ""
 
