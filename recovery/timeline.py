@@ -67,6 +67,11 @@ class Timeline:
     entries: list[Entry]
     has_earlier: bool
 
+    @property
+    def latest(self) -> datetime | None:
+        """When the last of them began."""
+        return self.entries[-1].at if self.entries else None
+
 
 def timeline(job: Job) -> Timeline:
     """What happened to a job so far, in a fixed number of queries."""
