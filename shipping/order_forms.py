@@ -52,7 +52,10 @@ class UploadForm(forms.Form):
         ],
         initial=PREVIEW,
         widget=forms.RadioSelect,
-        help_text=_("Remembered for your next file. Shipping at once spends money as soon as the file is checked."),
+        help_text=_(
+            "Remembered for your next file. Shipping at once spends money as soon as the file is checked; one that was"
+            " imported before, or that shows signs of a costly mistake, is shown to you all the same."
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
