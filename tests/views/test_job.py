@@ -1,8 +1,11 @@
 """The page of one job."""
 
 import re
+from pathlib import Path
 
+import django_htmx
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -214,3 +217,23 @@ def test_more_rows_cost_no_more_queries(browser: Client, headers: dict[str, str]
 def test_a_job_that_is_not_there_is_not_found(browser: Client) -> None:
     assert browser.get("/jobs/999/").status_code == 404
     assert browser.get(f"/jobs/{'9' * 40}/").status_code == 404
+
+
+def test_the_page_stays_light_however_mixed_its_rows_are(browser: Client) -> None:
+    job = make_job(600, name="N" * 200, status=JobStatus.running)
+    for number in range(1, 601, 20):
+        fail_row(row_of(job, number), message="The carrier does not know this address. " * 3)
+    for number in range(2, 51, 2):
+        complete_row(row_of(job, number))
+    Row.objects.filter(job=job).update(recipient="Recipient of a long name, care of somebody else")
+    for _each in range(15):
+        make_dead_run(job)
+    for _each in range(20):
+        JobService().check_again(job.pk)
+
+    html = browser.get(f"/jobs/{job.pk}/").content
+
+    parts = ["static/site.css", "static/site.js"]
+    htmx = Path(django_htmx.__file__).parent / "static/django_htmx/htmx-2.min.js"
+    others = sum(path.stat().st_size for path in (*(settings.BASE_DIR / each for each in parts), htmx))
+    assert len(html) + others < 150_000, (len(html), others)
