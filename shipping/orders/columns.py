@@ -1,7 +1,7 @@
 """Which column of a file means what: canonical columns, the names that people use for them, and units."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -207,8 +207,9 @@ def told_apart(headers: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def lay_out(headers: Sequence[str], mapping: HeaderMapping | None = None) -> Layout:
-    """The layout of a file with these headers (trimmed, in order), by their names or by what a person says.
+def lay_out(headers: Sequence[str], mapping: HeaderMapping | None = None, called: Callable[[str], str] = str) -> Layout:
+    """The layout of a file with these headers (trimmed, in order), by their names or by what a person says. `called`
+    tells what the sentences of an error call a column.
 
     Raises OrderFileError naming everything that is wrong with them: two that mean the same, an unknown unit,
     missing columns.
@@ -230,19 +231,21 @@ def lay_out(headers: Sequence[str], mapping: HeaderMapping | None = None) -> Lay
         elif recognised.column in places:
             other = headers[places[recognised.column]]
             problems.append(
-                f"Columns “{shown(other)}” and “{shown(header)}” both mean {recognised.column};"
+                f"Columns “{shown(other)}” and “{shown(header)}” both mean {called(recognised.column)};"
                 + (" rename or remove one of them." if mapping is None else " choose it for one of them only.")
             )
         else:
             places[recognised.column] = place
             factors[recognised.column] = recognised.factor
-    problems += _missing(places, headers if mapping is None else (), quiet=bool(problems))
+    problems += _missing(places, headers if mapping is None else (), called, quiet=bool(problems))
     if problems:
         raise OrderFileError(" ".join(problems))
     return Layout(tuple(headers), places, factors, tuple(extra.values()))
 
 
-def _missing(places: Mapping[str, int], headers: Sequence[str], *, quiet: bool) -> list[str]:
+def _missing(
+    places: Mapping[str, int], headers: Sequence[str], called: Callable[[str], str], *, quiet: bool
+) -> list[str]:
     if not places and headers:
         if quiet:
             return []
@@ -256,9 +259,9 @@ def _missing(places: Mapping[str, int], headers: Sequence[str], *, quiet: bool) 
     if "to_country" not in places:
         # Without a country every order goes to the United States, which can't do without these.
         wanted[2:2] = ["to_state", "to_zip"]
-    missing = [column for column in wanted if column not in places]
+    missing = [called(column) for column in wanted if column not in places]
     if "to_name" not in places and "to_company" not in places:
-        missing.insert(0, "to_name (or to_company)")
+        missing.insert(0, f"{called('to_name')} (or {called('to_company')})")
     if not missing:
         return []
     return [f"Missing {'column' if len(missing) == 1 else 'columns'}: {', '.join(missing)}."]

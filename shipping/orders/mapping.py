@@ -41,6 +41,15 @@ _COLUMN_LABELS = {
     "weight": gettext_lazy("Weight"),
     "service": gettext_lazy("Service"),
 }
+_UNIT_LABELS = {
+    "oz": gettext_lazy("ounces"),
+    "lb": gettext_lazy("pounds"),
+    "g": gettext_lazy("grams"),
+    "kg": gettext_lazy("kilograms"),
+    "in": gettext_lazy("inches"),
+    "cm": gettext_lazy("centimeters"),
+    "mm": gettext_lazy("millimeters"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,10 @@ def choices() -> list[tuple[str, str]]:
     for column in COLUMNS:
         label = str(_COLUMN_LABELS[column])
         units = OFFERED_UNITS.get(column, ())
-        found += [(f"{column}:{unit}", _("%(column)s in %(unit)s") % {"column": label, "unit": unit}) for unit in units]
+        found += [
+            (f"{column}:{unit}", _("%(column)s in %(unit)s") % {"column": label, "unit": _UNIT_LABELS[unit]})
+            for unit in units
+        ]
         if not units:
             found.append((column, label))
     return found
@@ -72,7 +84,7 @@ def choices() -> list[tuple[str, str]]:
 def problems(headers: Sequence[str], mapping: HeaderMapping) -> str:
     """What is missing or said twice in a mapping; empty when it can be used."""
     try:
-        lay_out(headers, mapping)
+        lay_out(headers, mapping, called=lambda column: f"“{_COLUMN_LABELS[column]}”")
     except OrderFileError as error:
         return str(error)
     return ""

@@ -85,10 +85,13 @@ class RowWarner:
             RowWarning(row.number, record.line, self._layout.headers[place], kind, message)
             for place, kind, message in found
         ]
+        # What is wrong is said already; that it is odd, too, would say nothing more.
+        wrong = {error.column for error in row.errors}
         if row.order:
+            order = {column: value for column, value in row.order.items() if self._layout.header(column) not in wrong}
             warnings += [
                 RowWarning(row.number, record.line, self._layout.header(column), kind, message)
-                for column, kind, message in self._oddities(row.order, row.number)
+                for column, kind, message in self._oddities(order, row.number)
             ]
         return warnings
 
@@ -99,7 +102,7 @@ class RowWarner:
             there = " or ".join(sorted(states))
             yield "to_zip", WarningKind.zip_state, f"ZIP code {shown(zip_code)} is in {there}, not in {shown(state)}."
         first = self._first_with_same_address(order, number)
-        if first is not None:
+        if first is not None and (order.get("to_name") or order.get("to_company")):
             message = f"Row {first} goes to the same recipient at the same address. Is this order in the file twice?"
             yield "to_name" if order.get("to_name") else "to_company", WarningKind.double_order, message
         ounces = float(order.get("weight", "0"))

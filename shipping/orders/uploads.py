@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from shipping.models import Sender, Upload
 from shipping.models.clock import book_now
 from shipping.orders import mapping as mappings
-from shipping.orders.columns import HeaderMapping, lay_out
+from shipping.orders.columns import HeaderMapping
 from shipping.orders.errors import OrderFileError, shown
 from shipping.orders.importer import LONGEST_FILE_NAME, LONGEST_NAME, require_name_and_carrier
 from shipping.orders.kept import suffix
@@ -113,7 +113,8 @@ def set_mapping(upload_id: int, mapping: HeaderMapping, *, actor: User | None) -
 
     def change(upload: Upload) -> None:
         _require(upload, _MAPPABLE)
-        lay_out(upload.headers, mapping)
+        if problems := mappings.problems(upload.headers, mapping):
+            raise OrderFileError(problems)
         upload.mapping = {header: mapping.get(header, "") for header in upload.headers}
         upload.corrections = {}
         mappings.remember(upload.headers, upload.mapping, actor=actor)
@@ -188,10 +189,13 @@ def confirm(
         upload.problem = ""
         move(upload, UploadStatus.importing)
 
-    done = Upload.objects.get(pk=upload_id)
-    if done.status in {UploadStatus.importing, UploadStatus.imported} and done.revision == revision:
-        return done
-    return _change(upload_id, change)
+    try:
+        return _change(upload_id, change)
+    except UploadRefused:
+        done = Upload.objects.get(pk=upload_id)
+        if done.status in {UploadStatus.importing, UploadStatus.imported} and done.revision == revision:
+            return done
+        raise
 
 
 def discard(upload_id: int, *, actor: User | None) -> Upload:  # noqa: ARG001

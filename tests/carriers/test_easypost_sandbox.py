@@ -52,6 +52,24 @@ def test_a_label_is_prepared_bought_looked_up_fetched_and_voided(sandbox: Sandbo
     assert sandbox.stats()["refunded"] == 1
 
 
+def test_a_quote_is_what_the_purchase_costs_and_buys_nothing(sandbox: SandboxProcess, easypost: EasyPost) -> None:
+    wanted = order(service="Priority")
+    quote = easypost.quote(wanted, timeout=10)
+    assert sandbox.stats()["charges"] == 0
+    prepared = easypost.prepare(wanted, timeout=10)
+    purchase = easypost.buy(wanted, prepared.handle, prepared.details, timeout=10)
+    assert (quote.carrier, quote.service) == (purchase.carrier, purchase.service)
+    assert (quote.cost_cents, quote.currency) == (purchase.cost_cents, purchase.currency)
+
+
+def test_what_is_refused_is_refused_in_a_quote_too(sandbox: SandboxProcess, easypost: EasyPost) -> None:
+    with pytest.raises(Rejected, match="not offered"):
+        easypost.quote(order(service="Nope"), timeout=10)
+    sandbox.faults([{"on": "create", "action": "error", "status": 503}])
+    with pytest.raises(Unavailable):
+        easypost.quote(order(), timeout=10)
+
+
 def test_a_second_purchase_of_one_handle_adopts_the_first(sandbox: SandboxProcess, easypost: EasyPost) -> None:
     prepared = easypost.prepare(order(), timeout=10)
     first = easypost.buy(order(), prepared.handle, prepared.details, timeout=10)

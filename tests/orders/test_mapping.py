@@ -44,10 +44,13 @@ def test_a_target_that_there_is_not_is_refused(target: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"Gewicht": ""}, "Missing column: weight."),
-        ({"Kunde": "", "Zip": ""}, "Missing columns: to_name (or to_company), to_zip."),
-        ({"Note": "to_name"}, "“Kunde” and “Note” both mean to_name; choose it for one of them only."),
-        (dict.fromkeys(HEADERS, ""), "Missing columns: to_name (or to_company), to_street1"),
+        ({"Gewicht": ""}, "Missing column: “Weight”."),
+        (
+            {"Kunde": "", "Zip": ""},
+            "Missing columns: “Recipient’s name” (or “Recipient’s company”), “ZIP or",
+        ),
+        ({"Note": "to_name"}, "“Kunde” and “Note” both mean “Recipient’s name”; choose it for one of them only."),
+        (dict.fromkeys(HEADERS, ""), "(or “Recipient’s company”), “Street”"),
     ],
 )
 def test_a_mapping_that_can_not_be_used_says_what_is_wrong(changes: dict[str, str], part: str) -> None:

@@ -73,6 +73,12 @@ def test_the_same_recipient_at_the_same_address_is_told_with_the_row_that_was_fi
     assert "Row 1 goes to the same recipient" in warning.message
 
 
+def test_what_is_wrong_is_not_told_again_as_odd(db: None) -> None:
+    report = check({"to_state": "Atlantis", "weight": "999999"})
+    assert [error.column for error in report.errors] == ["to_state", "weight"]
+    assert report.warnings == ()
+
+
 def test_warnings_beyond_those_kept_are_counted_by_kind(db: None) -> None:
     report = check(*[order | {"service": "Nope"} for order in numbered_orders(250)])
     assert (len(report.warnings), report.warning_count, report.warned_rows) == (200, 250, 250)

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 
 from shipping.models import Event, Job, Run, Sender
-from shipping.orders import upload_work, uploads
+from shipping.orders import importer, upload_work, uploads
 from shipping.orders.uploads import UploadRefused
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, UploadStatus
@@ -126,7 +126,7 @@ def test_a_job_that_was_cancelled_while_it_was_imported_fails_the_upload(
         JobService().cancel(job.pk)
         original(job, *arguments)
 
-    original = upload_work.fill
+    original = importer.fill
     monkeypatch.setattr(upload_work, "fill", cancel_first)
     upload = confirm(upload, start=True)
     assert upload.status == UploadStatus.failed

@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 
 from shipping.models import Event, Job, Sender, Upload
-from shipping.orders import upload_work, uploads
+from shipping.orders import mapping, upload_work, uploads
 from shipping.orders.errors import OrderFileError
 from shipping.orders.kept import records_of
 from shipping.orders.uploads import UploadRefused
@@ -46,7 +46,7 @@ def test_a_file_without_faults_is_read_and_checked_at_once(clerk: User) -> None:
 def test_a_workbook_goes_the_same_way(db: None) -> None:
     upload = receive(workbook(order(), order(order="R-2", zip=2134, state="MA")), file_name="a.csv")
     assert upload.status == UploadStatus.needs_mapping, "“Note” fits nothing"
-    chosen = {each.header: each.target for each in uploads.mappings.suggestions(upload)}
+    chosen = {each.header: each.target for each in mapping.suggestions(upload)}
     upload = uploads.set_mapping(upload.pk, chosen, actor=None)
     assert upload.status == UploadStatus.ready
     assert str(upload.file).endswith(".xlsx")
@@ -94,7 +94,7 @@ def test_more_bytes_than_allowed_are_refused(settings: Any) -> None:
 @pytest.mark.parametrize(
     "options", [{"carrier": "nobody"}, {"name": "x" * 201}, {"name": "a\nb"}], ids=["carrier", "long", "line break"]
 )
-def test_a_name_or_carrier_that_no_job_can_have_is_refused(options: dict[str, str]) -> None:
+def test_a_name_or_carrier_that_no_job_can_have_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(UploadRefused):
         receive(order_file(*numbered_orders(1)), **options)
     assert not Upload.objects.exists()
