@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from shipping.models import Job
+from shipping.models import Job, Label, Upload
 from shipping.views.help_pages import TOPICS
 
 
-def addresses(jobs: dict[str, Job]) -> Iterator[str]:
-    """Every page, with the jobs of `tests.support.states`."""
+def addresses(jobs: dict[str, Job], uploads: dict[str, Upload]) -> Iterator[str]:
+    """Every page, with the jobs and uploads of `tests.support.states`."""
     yield from ("/", "/?status=running", "/?status=pending&page=9", "/recovery/", "/nowhere/")
     for job in jobs.values():
         yield f"/jobs/{job.pk}/"
@@ -21,3 +21,13 @@ def addresses(jobs: dict[str, Job]) -> Iterator[str]:
     yield f"/jobs/{jobs['completed'].pk}/void/"
     yield f"/jobs/{jobs['interrupted'].pk}/?status=needs_review"
     yield from ("/sender/", "/preferences/", "/help/", *(f"/help/{slug}/" for slug in TOPICS))
+    yield from ("/search/", "/search/?q=Recipient", "/search/?q=nobody", "/recovery/review/", "/uploads/new/")
+    yield from (f"/uploads/{upload.pk}/" for upload in uploads.values())
+    yield f"/uploads/{uploads['ready'].pk}/columns/"
+    interrupted, completed = jobs["interrupted"], jobs["completed"]
+    yield from (f"/jobs/{interrupted.pk}/rows/{number}/" for number in (1, 5, 7, 9, 12))
+    yield from (f"/recovery/{interrupted.pk}/review/?status={status}" for status in ("failed", "doubt"))
+    yield f"/recovery/{interrupted.pk}/rows/5/order/"
+    yield from (f"/jobs/{completed.pk}/{page}" for page in ("labels/", "voids/", "voids/new/?rows=1-2"))
+    yield f"/jobs/{jobs['not started'].pk}/labels/"
+    yield f"/labels/{Label.objects.filter(job=completed)[0].pk}/void/"

@@ -11,7 +11,7 @@ from tests.browser.conftest import LAPTOP, PHONE, NewWindow
 from tests.browser.gallery import addresses
 from tests.browser.watching import Watch
 from tests.factories import make_interrupted_job
-from tests.support.states import make_jobs
+from tests.support.states import make_jobs, make_uploads
 
 LOOKS = [
     pytest.param({"viewport": LAPTOP, "color_scheme": "light"}, id="laptop-light"),
@@ -51,8 +51,8 @@ def _assert_fits_at_400_percent(page: Page) -> None:
 
 def test_nothing_is_wrong_with_any_page_in_any_state(looks_in: NewWindow, clerk: User, watch: Watch) -> None:
     watch.expect(404)
-    jobs = make_jobs(clerk)
-    complaints = _complaints(looks_in(clerk), list(addresses(jobs)))
+    paths = list(addresses(make_jobs(clerk), make_uploads(clerk)))
+    complaints = _complaints(looks_in(clerk), paths)
     assert not complaints, "\n\n".join(complaints)
 
 

@@ -27,6 +27,7 @@ def test_who_signs_out_is_out_in_every_tab(page: Page) -> None:
     other = page.context.new_page()
     other.goto("/")
     page.goto("/")
+    page.locator("header summary", has_text="clerk").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_title("Sign in · Onceship")
 

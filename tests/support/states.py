@@ -1,11 +1,13 @@
-"""A job in every state in which its pages look different, made in the books."""
+"""A job and an upload in every state in which their pages look different."""
 
 from collections.abc import Callable
+from typing import IO
 
 from django.contrib.auth.models import User
 
-from shipping.models import Job
-from shipping.states import JobStatus
+from shipping.models import Job, Sender, Upload
+from shipping.orders import uploads
+from shipping.states import JobStatus, UploadStatus
 from tests.factories import (
     claim_row,
     complete_row,
@@ -19,6 +21,8 @@ from tests.factories import (
     set_aside,
     skip_row,
 )
+from tests.orders.conftest import numbered_orders, order_file
+from tests.views.uploading import bad_file, good_file
 
 
 def _interrupted(clerk: User) -> Job:
@@ -92,3 +96,28 @@ JOBS: dict[str, Callable[[User], Job]] = {
 def make_jobs(clerk: User) -> dict[str, Job]:
     """One job in each state, by the state's name."""
     return {state: make(clerk) for state, make in JOBS.items()}
+
+
+def make_uploads(clerk: User) -> dict[str, Upload]:
+    """One upload in each state, by the state's name. Needs a sender, as every job has one."""
+    made = {
+        "needs mapping": _upload(clerk, order_file(*({"who": "Ada", **order} for order in numbered_orders(3)))),
+        "has errors": _upload(clerk, bad_file()),
+        "ready": _upload(clerk, good_file(24)),
+        "imported": _upload(clerk, good_file(2)),
+        "discarded": _upload(clerk, good_file(4)),
+        "failed": _upload(clerk, good_file(5)),
+        "checking": _upload(clerk, good_file(6)),
+    }
+    ready = made["imported"]
+    sender = Sender.objects.current()
+    assert sender is not None
+    uploads.confirm(ready.pk, actor=clerk, start=False, revision=ready.revision, sender_id=sender.pk)
+    uploads.discard(made["discarded"].pk, actor=clerk)
+    Upload.objects.filter(pk=made["failed"].pk).update(status=UploadStatus.failed, problem="The file is damaged.")
+    Upload.objects.filter(pk=made["checking"].pk).update(status=UploadStatus.checking)
+    return {state: Upload.objects.get(pk=upload.pk) for state, upload in made.items()}
+
+
+def _upload(clerk: User, file: IO[bytes]) -> Upload:
+    return uploads.receive(file, actor=clerk, file_name="orders.csv", carrier="sandbox", name="Spring")

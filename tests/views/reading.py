@@ -17,7 +17,8 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        self.in_title = tag == "title"
+        # The first one; pictures have titles, too.
+        self.in_title = tag == "title" and not self.title
 
     def handle_endtag(self, tag: str) -> None:
         self.in_title = self.in_title and tag != "title"
