@@ -25,6 +25,8 @@ from shipping.states import EventKind, RunEnd
 GROUPS_SHOWN = 12
 OPEN_RUNS_SHOWN = 12
 EVENTS_SHOWN = 20
+# Questions may be asked again and again; they must not crowd the choices out.
+QUESTIONS_SHOWN = 3
 
 # What people did with the whole job, in the words of the timeline.
 CHOSEN: dict[str, str | Promise] = {
@@ -36,7 +38,7 @@ CHOSEN: dict[str, str | Promise] = {
     EventKind.cancelled: gettext_lazy("Cancelled"),
     EventKind.check_requested: gettext_lazy("Had the carrier asked again"),
 }
-TOLD = (*CHOSEN, EventKind.halted, EventKind.sweep_done)
+TOLD = (*(kind for kind in CHOSEN if kind != EventKind.check_requested), EventKind.halted, EventKind.sweep_done)
 
 ENDED: dict[str, str | Promise] = {
     RunEnd.handed_over: gettext_lazy("Worked, then handed over to the next turn, as it should"),
@@ -77,13 +79,15 @@ def timeline(job: Job) -> Timeline:
     """What happened to a job so far, in a fixed number of queries."""
     open_runs = list(job.runs.started().order_by("-pk")[:OPEN_RUNS_SHOWN])
     groups = list(_groups(job)[: GROUPS_SHOWN + 1])
-    events = list(JobService().get_events(job.pk).filter(kind__in=TOLD)[: EVENTS_SHOWN + 1])
+    of_the_job = JobService().get_events(job.pk).filter(row=None)
+    events = list(of_the_job.filter(kind__in=TOLD)[: EVENTS_SHOWN + 1])
+    questions = list(of_the_job.filter(kind=EventKind.check_requested)[:QUESTIONS_SHOWN])
     doubts = _doubts_by_run(job)
     now = book_now()
     entries = [
         *(_of_run(run, doubts.get(run.pk, 0), now) for run in open_runs),
         *(_of_group(group) for group in groups[:GROUPS_SHOWN]),
-        *(_of_event(event) for event in events[:EVENTS_SHOWN]),
+        *(_of_event(event) for event in (*events[:EVENTS_SHOWN], *questions)),
     ]
     has_earlier = len(groups) > GROUPS_SHOWN or len(events) > EVENTS_SHOWN
     # Of what happened in the same moment, the choice comes before the turn that followed from it.

@@ -45,6 +45,8 @@ def test_it_ships_a_job_from_start_to_end(sandbox: SandboxProcess) -> None:
     assert_one_charge_per_completed_row(job, sandbox)
     assert not Label.objects.filter(job=job, file="").exists()
     assert [run.end_reason for run in Run.objects.filter(job=job)] == [RunEnd.no_work]
+    run = Run.objects.get(job=job)
+    assert (run.bought_rows, run.lowest_row, run.highest_row) == (30, 1, 30)
 
 
 def test_a_killed_worker_leaves_an_interrupted_job_that_a_person_resumes(sandbox: SandboxProcess) -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from recovery.timeline import EVENTS_SHOWN, GROUPS_SHOWN, timeline
+from recovery.timeline import EVENTS_SHOWN, GROUPS_SHOWN, QUESTIONS_SHOWN, timeline
 from shipping.models import Event, Job, Run
 from shipping.runs import record
 from shipping.services import JobService
@@ -111,10 +111,10 @@ def test_only_the_latest_lines_are_told_and_it_is_said_that_there_are_more(djang
     for number in range(GROUPS_SHOWN + 5):
         Run.objects.filter(pk=_turn(job, number, RunEnd.fenced).pk).update(epoch=number)
     for _number in range(EVENTS_SHOWN + 5):
-        record(job, EventKind.check_requested, rows=1)
+        record(job, EventKind.resumed)
     record(job, EventKind.run_requeued)
 
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         shown = timeline(job)
 
     assert shown.has_earlier
@@ -156,3 +156,13 @@ def test_what_happened_to_single_rows_is_left_to_the_history() -> None:
 
     assert _titles(job) == ["Worked, then stopped in the middle without a word"]
     assert Event.objects.filter(job=job).count() == 2
+
+
+def test_questions_asked_again_and_again_do_not_crowd_the_choices_out() -> None:
+    job = make_job(5)
+    record(job, EventKind.started)
+    for _number in range(EVENTS_SHOWN):
+        record(job, EventKind.check_requested, rows=2)
+        record(job, EventKind.check_requested, row=row_of(job, 1), rows=1)
+
+    assert _titles(job) == ["Started", *["Had the carrier asked again"] * QUESTIONS_SHOWN]
