@@ -27,6 +27,7 @@ class LabelsForm(forms.Form):
         label=gettext_lazy("Labels"),
         choices=[("", gettext_lazy("All that are bought")), (UNPRINTED, gettext_lazy("Those not yet printed"))],
         required=False,
+        help_text=gettext_lazy("Voided and replaced labels are never among them."),
     )
     rows = forms.CharField(
         label=gettext_lazy("Only of these rows (may be left out)"),

@@ -20,6 +20,7 @@ from shipping.states import JobStatus
 from shipping.views.access import PageRequest, job_or_404, page, to_job
 from shipping.views.confirmation import read_facts, sign_facts
 from shipping.views.jobs import live_context
+from shipping.voids import void_until
 
 
 @page("shipping.change_job")
@@ -146,7 +147,9 @@ def _confirm_void(request: PageRequest, job: Job, refusal: str = "") -> HttpResp
     if job.is_open or job.sweep or not paid["count"]:
         return _nothing_to_do(request, job, refusal or _("There is nothing to void in “%s” now.") % job.name)
     form = VoidForm(initial={"confirmation": sign_facts(job, facts)})
-    return _confirm(request, "shipping/void.html", {**live_context(request, job), "form": form, "paid": paid}, refusal)
+    oldest = job.labels.paid().order_by("pk")[0]
+    context = {**live_context(request, job), "form": form, "paid": paid, "void_until": void_until(oldest)}
+    return _confirm(request, "shipping/void.html", context, refusal)
 
 
 def _confirm(request: PageRequest, template: str, context: dict[str, Any], refusal: str) -> HttpResponse:
