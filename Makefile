@@ -11,10 +11,10 @@ PRODUCTION := $(CLEAN) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=ships.exampl
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint format
+.PHONY: help demo run test screenshots lint format
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) ## Ship 200 sample orders, kill the worker half-way, serve what is left (PORT=8000 SANDBOX_PORT=8001)
 	@exec $(BIN)/python -m shipping.project.demo
@@ -22,15 +22,20 @@ demo: $(INSTALLED) ## Ship 200 sample orders, kill the worker half-way, serve wh
 run: $(INSTALLED) ## Serve one's own data, kept under var/ (PORT=8000 SANDBOX_PORT=8001)
 	@exec $(BIN)/python -m shipping.project.run
 
+# The tests in the browser are about pages, not about the database: on PostgreSQL they run only when asked for, with
+# ARGS="-m browser" (the last -m counts).
 test: $(INSTALLED) ## Run all tests on SQLite (DB=postgres: on PostgreSQL; ARGS=... goes to pytest)
 ifeq ($(DB),postgres)
-	@if [ -n "$$DATABASE_URL" ]; then $(CLEAN) $(BIN)/pytest $(ARGS); \
-	else $(CLEAN) scripts/postgres $(BIN)/pytest $(ARGS); fi
+	@if [ -n "$$DATABASE_URL" ]; then $(CLEAN) $(BIN)/pytest -m "not browser" $(ARGS); \
+	else $(CLEAN) scripts/postgres $(BIN)/pytest -m "not browser" $(ARGS); fi
 else ifneq ($(filter-out sqlite,$(DB)),)
 	@echo "DB=$(DB) is not known; there is sqlite (default) and postgres." >&2; exit 2
 else
 	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest $(ARGS)
 endif
+
+screenshots: $(INSTALLED) ## Make the pictures of docs/images anew, with sample data and the sandbox carrier
+	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py
 
 lint: $(INSTALLED) ## Check format, style, types, layers, settings and migrations
 	$(BIN)/ruff format --check .
