@@ -1,5 +1,6 @@
 """Search everywhere: jobs, orders, recipients and tracking numbers, from one box."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from shipping import liveness
 from shipping.search import LONGEST_QUESTION, Hits, Place, search
 from shipping.views.access import PageRequest, page, whole_number
+from shipping.views.label_lines import label_line
 from shipping.views.presenters import job_cards
 
 TITLES: dict[Place, str | Promise] = {
@@ -23,6 +25,7 @@ TITLES: dict[Place, str | Promise] = {
     Place.surnames: _("Recipients whose last name begins like this"),
     Place.tracking_ends: _("Labels whose tracking number ends like this"),
 }
+LABELS = (Place.tracking, Place.tracking_ends)
 
 
 @page()
@@ -50,14 +53,21 @@ def _group(hits: Hits, question: str) -> dict[str, Any]:
         "name": hits.place.value,
         "title": TITLES[hits.place],
         "table": _table(hits.place),
-        "records": job_cards(hits.records) if hits.place == Place.jobs else hits.records,
+        "records": _lines(hits),
         "more": f"{reverse('shipping:search')}?{more}" if hits.next_after else "",
     }
+
+
+def _lines(hits: Hits) -> Sequence[Any]:
+    """What was found, with what the tables tell about it beside the books."""
+    if hits.place == Place.jobs:
+        return job_cards(hits.records)
+    if hits.place in LABELS:
+        return [label_line(label, label.row) for label in hits.records]
+    return hits.records
 
 
 def _table(place: Place) -> str:
     if place == Place.jobs:
         return "shipping/search_jobs.html"
-    if place in (Place.tracking, Place.tracking_ends):
-        return "shipping/search_labels.html"
-    return "shipping/search_rows.html"
+    return "shipping/search_labels.html" if place in LABELS else "shipping/search_rows.html"

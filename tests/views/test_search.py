@@ -235,11 +235,12 @@ def test_labels_that_were_voided_or_replaced_are_found_and_say_so(browser: Clien
         books.save()
     complete_row(row, tracking_number="94004444")
 
-    assert "Voided; must not be used" in text(browser.get("/search/?q=94001111"))
-    assert "Void on its way" in text(browser.get("/search/?q=94002222"))
-    assert "Not the row's label any more, and still paid for" in text(browser.get("/search/?q=94003333"))
+    assert "Voided on " in text(browser.get("/search/?q=94001111"))
+    assert "Void ordered" in text(browser.get("/search/?q=94002222"))
+    assert "Not the row’s own label any more: replaced, or bought twice." in text(browser.get("/search/?q=94003333"))
     whole = text(browser.get("/search/?q=94004444"))
-    assert "Not the row's label any more" not in whole
+    assert "Not the row’s own label any more" not in whole
+    assert "Paid for" in whole
     assert "Cid Lee" in whole
 
 
