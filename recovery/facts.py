@@ -1,6 +1,6 @@
 """What is known about interrupted jobs, read through the job service in a fixed number of queries for each."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,9 +61,11 @@ def interrupted_jobs(job_service: JobService) -> Iterator[InterruptedJobInfo]:
         yield describe(job, job_service, worker_alive=worker_alive)
 
 
-def describe(job: Job, job_service: JobService, *, worker_alive: bool | None = None) -> InterruptedJobInfo:
+def describe(
+    job: Job, job_service: JobService, *, worker_alive: bool | None = None, live_runs: Collection[int] | None = None
+) -> InterruptedJobInfo:
     """The facts about one job. `interrupted_at` is known only for a job that `interrupted_jobs()` gave; whether a
-    worker is alive is looked up unless it is given.
+    worker is alive, and which runs of the job are, is looked up unless it is given.
     """
     last = job_service.last_label(job.pk)
     highest = job_service.highest_completed_row(job.pk)
@@ -79,7 +81,7 @@ def describe(job: Job, job_service: JobService, *, worker_alive: bool | None = N
         error_message=job.error_message or None,
         last_recipient=(last.row.recipient or None) if last else None,
         error_row_number=job.error_row_number,
-        in_flight_count=job_service.rows_in_doubt(job.pk).count(),
+        in_flight_count=job_service.rows_in_doubt(job.pk, live_runs).count(),
         needs_review_count=job_service.get_rows(job.pk, RowStatus.needs_review).count(),
         failed_rows=job.failed_rows,
         cost=job.spent_cents,

@@ -1,5 +1,6 @@
 """The three choices as they are offered to one person: what each would do, its form, and who may make it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +42,9 @@ class Choice:
     form: ResumeForm | RestartForm | ReasonForm | None
 
 
-def choices_for(job: Job, user: User) -> dict[str, Choice]:
+def choices_for(job: Job, user: User, live_runs: Collection[int] | None = None) -> dict[str, Choice]:
     """The three choices by name, each with the form that carries the facts shown."""
-    resume, restart, cancel = plan_all(job, JobService())
+    resume, restart, cancel = plan_all(job, JobService(), live_runs)
     forms = {
         RecoveryChoice.resume: ResumeForm.shown_with(resume),
         RecoveryChoice.cancel: ReasonForm(initial={"confirmation": cancel.confirmation}, auto_id="cancel_%s"),
@@ -63,11 +64,11 @@ def _choice(plan: Plan, user: User, form: ResumeForm | ReasonForm | None) -> Cho
     )
 
 
-def offers_context(job: Job, user: User, *, seen: str = "") -> dict[str, Any]:
+def offers_context(job: Job, user: User, *, seen: str = "", live_runs: Collection[int] | None = None) -> dict[str, Any]:
     """The choices, and whether they are others than the ones that a page has `seen`: then what the page still shows
     would be refused, and it says so. What a person has begun to fill in is never taken away for that.
     """
-    choices = choices_for(job, user)
+    choices = choices_for(job, user, live_runs)
     version = _version(choices)
     moved = bool(seen) and seen != version
     return {

@@ -4,6 +4,7 @@ A plan's `confirmation` (see `recovery.confirmation`), sent back with the choice
 whose facts have moved.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from recovery.confirmation import RecoveryChoice, confirm
@@ -26,9 +27,13 @@ def plan_choice(choice: RecoveryChoice, job: Job, job_service: JobService) -> Pl
     return planners[choice](job, job_service)
 
 
-def plan_all(job: Job, job_service: JobService) -> tuple[ResumePlan, RestartPlan, CancelPlan]:
-    """What each choice would do at this moment, all made from the same facts."""
-    common = _common(job, job_service)
+def plan_all(
+    job: Job, job_service: JobService, live_runs: Collection[int] | None = None
+) -> tuple[ResumePlan, RestartPlan, CancelPlan]:
+    """What each choice would do at this moment, all made from the same facts. `live_runs` are the job's live runs,
+    where they are known already.
+    """
+    common = _common(job, job_service, live_runs)
     return (
         plan_resume(job, job_service, common),
         plan_restart(job, job_service, common),
@@ -86,7 +91,7 @@ def plan_cancel(job: Job, job_service: JobService, common: dict[str, Any] | None
     )
 
 
-def _common(job: Job, job_service: JobService) -> dict[str, Any]:
+def _common(job: Job, job_service: JobService, live_runs: Collection[int] | None = None) -> dict[str, Any]:
     """What all plans tell, but for the confirmation."""
     in_flight = job_service.get_rows(job.pk, RowStatus.in_flight).owed().count()
     in_review = job_service.get_rows(job.pk, RowStatus.needs_review).count()
@@ -99,7 +104,7 @@ def _common(job: Job, job_service: JobService) -> dict[str, Any]:
         "spent_cents": job.spent_cents,
         # From the counters: counting the pending rows themselves would take longer, the longer the job.
         "pending_rows": job.remaining_rows - in_flight - in_review,
-        "doubt_rows": job_service.rows_in_doubt(job.pk).count(),
+        "doubt_rows": job_service.rows_in_doubt(job.pk, live_runs).count(),
         "failed_rows": job.failed_rows,
         "review_rows": in_review,
         "skipped_rows": job.skipped_rows,

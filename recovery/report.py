@@ -54,37 +54,48 @@ class Answer:
     cost_cents: int | None
 
 
-def report_version(job: Job) -> str:
-    """Changes when the report on a job says something else; in a few quick queries."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A quick look at what moves about an interrupted job. `version` changes when the report says something else."""
+
+    version: str
+    live_runs: list[int]
+    worker_alive: bool
+
+
+def look_at(job: Job) -> Look:
+    """Look at a job as it is now, in a few quick queries."""
     service = JobService()
-    doubts = service.rows_in_doubt(job.pk).aggregate(Count("pk"), Max("answered_at"), Max("claimed_at"))
+    live_runs, worker_alive = liveness.live_run_ids(job.pk), service.worker_alive()
+    doubts = service.rows_in_doubt(job.pk, live_runs).aggregate(Count("pk"), Max("answered_at"), Max("claimed_at"))
     counters = (job.total_rows, job.processed_rows, job.successful_rows, job.failed_rows)
-    return version_of(
+    version = version_of(
         (job.name, job.status, job.epoch, job.error_code, job.error_message, job.error_row_number),
         (job.sweep, job.sweep_next_row, *counters, job.cost_cents, job.replaced_cents),
         sorted(doubts.items()),
         service.get_rows(job.pk, RowStatus.needs_review).count(),
         sorted(job.runs.aggregate(Max("pk"), Max("ended_at"), Sum("bought_rows")).items()),
-        liveness.live_run_ids(job.pk),
+        live_runs,
         service.get_events(job.pk).values_list("pk", flat=True).first(),
-        service.worker_alive(),
+        worker_alive,
         ago(since(job)),
     )
+    return Look(version=version, live_runs=live_runs, worker_alive=worker_alive)
 
 
-def report_context(job: Job) -> dict[str, Any]:
-    """All that the report says, in a fixed number of queries."""
-    # Read first: what changes while the rest is read is shown by the next look.
-    version = report_version(job)
+def report_context(job: Job, look: Look) -> dict[str, Any]:
+    """All that the report says, in a fixed number of queries. `look` was taken before: what changes while the rest is
+    read is shown by the next look.
+    """
     service = JobService()
-    info = describe(job, service)
-    doubts = list(service.rows_in_doubt(job.pk)[:DOUBTS_SHOWN])
+    info = describe(job, service, worker_alive=look.worker_alive, live_runs=look.live_runs)
+    doubts = list(service.rows_in_doubt(job.pk, look.live_runs)[:DOUBTS_SHOWN])
     return {
         "job": job,
-        "version": version,
+        "version": look.version,
         "info": info,
         "bar": rows_bar(job, in_flight=0, in_doubt=info.in_flight_count, in_review=info.needs_review_count),
-        "strip": rows_strip(job, []),
+        "strip": rows_strip(job, look.live_runs),
         "since": since(job),
         "ago": ago(since(job)),
         "highest_row": None if _was_restarted(job) else info.highest_row_number,
@@ -92,7 +103,7 @@ def report_context(job: Job) -> dict[str, Any]:
         "halted_row": _halted_row(job),
         "guarantee": str(GUARANTEES[info.guarantee]),
         "voided": _voided(job),
-        "timeline": timeline(job),
+        "timeline": timeline(job, look.live_runs),
         **_answers(job),
         "doubts": doubts,
         "more_doubts": max(0, info.in_flight_count - len(doubts)),

@@ -4,7 +4,7 @@ Turns that ended alike under one choice are told as one, so that a job of many h
 that of the events shown are bounded, and so is the number of queries.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -75,14 +75,16 @@ class Timeline:
         return self.entries[-1].at if self.entries else None
 
 
-def timeline(job: Job) -> Timeline:
-    """What happened to a job so far, in a fixed number of queries."""
+def timeline(job: Job, live_runs: Collection[int] | None = None) -> Timeline:
+    """What happened to a job so far, in a fixed number of queries. `live_runs` are the job's live runs, where they
+    are known already.
+    """
     open_runs = list(job.runs.started().order_by("-pk")[:OPEN_RUNS_SHOWN])
     groups = list(_groups(job)[: GROUPS_SHOWN + 1])
     of_the_job = JobService().get_events(job.pk).filter(row=None)
     events = list(of_the_job.filter(kind__in=TOLD)[: EVENTS_SHOWN + 1])
     questions = list(of_the_job.filter(kind=EventKind.check_requested)[:QUESTIONS_SHOWN])
-    doubts = _doubts_by_run(job)
+    doubts = _doubts_by_run(job, live_runs)
     now = book_now()
     entries = [
         *(_of_run(run, doubts.get(run.pk, 0), now) for run in open_runs),
@@ -177,8 +179,8 @@ def _bought(rows: int | None, lowest: int | None, highest: int | None) -> Iterat
     yield said % {"count": intcomma(rows), "lowest": intcomma(lowest), "highest": intcomma(highest)}
 
 
-def _doubts_by_run(job: Job) -> dict[int, int]:
-    rows = JobService().rows_in_doubt(job.pk).filter(run__isnull=False).order_by()
+def _doubts_by_run(job: Job, live_runs: Collection[int] | None) -> dict[int, int]:
+    rows = JobService().rows_in_doubt(job.pk, live_runs).filter(run__isnull=False).order_by()
     return dict(rows.values_list("run").annotate(Count("pk")))
 
 

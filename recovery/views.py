@@ -22,7 +22,7 @@ from recovery.desk import desk_context
 from recovery.forms import RestartForm, ResumeForm
 from recovery.offers import offers_context, own_choice, restart_context
 from recovery.plan import plan_restart
-from recovery.report import report_context, report_version
+from recovery.report import look_at, report_context
 from shipping.forms import ReasonForm
 from shipping.models import Job
 from shipping.refusals import NotInterrupted, require_interrupted
@@ -90,15 +90,18 @@ def _report(request: PageRequest, job_id: int, *, offers_seen: str, with_message
         gone = job_or_404(job_id)
         context |= {"card": job_cards([gone])[0], "job": gone, "said": _how_it_moved(gone)}
         return render(request, "recovery/report_moved.html", context)
-    unchanged = None if with_messages else nothing_new(request, report_version(found))
+    look = look_at(found)
+    unchanged = None if with_messages else nothing_new(request, look.version)
     if unchanged is not None:
         return unchanged
-    context |= {**report_context(found), **offers_context(found, request.user, seen=offers_seen)}
+    offers = offers_context(found, request.user, seen=offers_seen, live_runs=look.live_runs)
+    context |= {**report_context(found, look), **offers}
     return render(request, "recovery/report_fragment.html", context)
 
 
 def _job_context(request: PageRequest, job: Job) -> dict[str, Any]:
-    return {**report_context(job), **offers_context(job, request.user)}
+    look = look_at(job)
+    return {**report_context(job, look), **offers_context(job, request.user, live_runs=look.live_runs)}
 
 
 def _how_it_moved(job: Job) -> str:

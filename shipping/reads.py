@@ -1,5 +1,6 @@
 """What the pages, the terminal and the recovery read about jobs, each in a fixed number of quick queries."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Count, F, QuerySet, Sum
@@ -71,9 +72,11 @@ class JobReads:
         """How the job stands, with "running" told apart."""
         return liveness.condition(job)
 
-    def rows_in_doubt(self, job_id: int) -> RowQuerySet:
-        """Rows of which nobody knows whether their label was bought, by row number."""
-        return self.get_rows(job_id).in_doubt(liveness.live_run_ids(job_id))
+    def rows_in_doubt(self, job_id: int, live_runs: Iterable[int] | None = None) -> RowQuerySet:
+        """Rows of which nobody knows whether their label was bought, by row number. `live_runs` are the job's live
+        runs, where they are known already.
+        """
+        return self.get_rows(job_id).in_doubt(liveness.live_run_ids(job_id) if live_runs is None else live_runs)
 
     def labelled_rows(self, job_id: int, mark: int) -> RowQuerySet:
         """Completed rows whose label is not newer than the label `mark`, with their labels, by row number."""
