@@ -252,7 +252,18 @@ class EventAdmin(OfJobAdmin):
 class LabelAdmin(OfJobAdmin):
     """Labels that were paid for."""
 
-    list_display = ("tracking_number", "job", "row", "attempt", "carrier", "service", "cost", "bought_at", "voided_at")
+    list_display = (
+        "tracking_number",
+        "job",
+        "row",
+        "attempt",
+        "carrier",
+        "service",
+        "cost",
+        "bought_at",
+        "voided_at",
+        "refund_state",
+    )
     list_select_related = ("job", "row")
     search_fields = ("=tracking_number", "=purchase_id")
     search_help_text = gettext_lazy("Tracking number or the carrier's id, in full")

@@ -133,6 +133,11 @@ def test_labels_that_no_pdf_can_hold_are_offered_singly(browser: Client) -> None
     assert "1 of another kind" in text(response)
     singly = [link["href"] for link in tags(response, "a") if link.get("href", "").startswith("/labels/")]
     assert singly == [f"/labels/{label_of(job, number).pk}/" for number in (1, 2)]
+    alone = {"first": "2", "last": "2", "up_to": str(label_of(job, 2).pk)}
+    assert [field["value"] for field in tags(response, "input") if field.get("name") in alone][-3:] == [*alone.values()]
+    response = browser.post(f"/jobs/{job.pk}/labels/printed/", alone, follow=True)
+    assert "1 label is marked as printed." in text(response)
+    assert [label_of(job, number).printed_at is not None for number in (1, 2, 3)] == [False, True, False]
 
 
 def test_a_job_without_labels_says_when_they_come(browser: Client) -> None:
