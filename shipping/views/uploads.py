@@ -140,7 +140,7 @@ def confirm(request: PageRequest, upload_id: int) -> HttpResponseBase:
 
     def command(found: Upload) -> Upload:
         shown = {name: _sent_number(request, name) for name in ("revision", "sender", "duplicate_of")}
-        if shown["revision"] is None:
+        if shown["revision"] is None or (shown["sender"] is None and Sender.objects.exists()):
             raise Refused(_("The form came without what it was shown with. Please look at the file again."))
         return uploads.confirm(
             found.pk,

@@ -278,6 +278,16 @@ def test_a_sender_that_was_changed_meanwhile_is_shown_before_anything_is_made(br
     assert not Job.objects.exists()
 
 
+def test_a_confirmation_that_names_no_sender_is_refused(browser: Client) -> None:
+    upload = uploaded(browser, good_file(2))
+
+    page = _confirm(browser, upload, {"revision": str(upload.revision)})
+
+    assert page.status_code == 409
+    assert "without what it was shown with" in text(page)
+    assert not Job.objects.exists()
+
+
 @pytest.mark.parametrize(
     "sent",
     [
