@@ -81,7 +81,7 @@ def correct(row: Row, given: Mapping[str, str], *, actor: User | None = None, re
     checked = check_correction(row, given)
     changed = changes(row, checked.order)
     if not changed:
-        raise NotCorrectable(_("Nothing was changed in the order of row %(number)s.") % {"number": row.number})
+        raise NotCorrectable(_("What you wrote is what row %(number)s has already.") % {"number": row.number})
     require_correctable(row.job, row)
     bought = _bought_meanwhile(row)
     if bought is not None:

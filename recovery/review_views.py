@@ -16,18 +16,17 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from recovery.carrier_words import words_by_column
-from recovery.corrections import BadOrder, correct, require_correctable
 from recovery.review import record_bought, send_again, skip, void_bought
 from recovery.review_desk import Place, desk_context, row_lines, waiting_jobs, waiting_lines
 from recovery.review_many import Decided, ManyDecision, decide_list, decide_rows
-from recovery.row_forms import ManyForm, OrderForm, RowForm, ticked_rows
+from recovery.row_forms import ManyForm, RowForm, ticked_rows
 from recovery.shown import ShownRow, put_as_shown
 from shipping.models import Job, Row
-from shipping.services import FactsMoved, JobService, Refused
+from shipping.services import JobService, Refused
 from shipping.views.access import PageRequest, job_or_404, page, right_name, wants_fragment
 from shipping.views.commands import queue_questions
 from shipping.views.live import nothing_new
+from shipping.views.rows import row_or_404
 
 JOBS_ON_A_PAGE = 20
 # The value of `back` that leads to the row's own page.
@@ -63,7 +62,7 @@ def review(request: PageRequest, job_id: int) -> HttpResponseBase:
 @page("shipping.resolve_job")
 def resolve(request: PageRequest, job_id: int, number: int) -> HttpResponseBase:
     """Carry a person's decision about one row out."""
-    row = _row_or_404(job_id, number)
+    row = row_or_404(job_id, number)
     if request.method != "POST":
         return redirect("shipping:row", job_id, number)
     said, problem = _decide(request, row)
@@ -101,7 +100,7 @@ def _row_anew(request: PageRequest, job_id: int, number: int, *, said: str, prob
     """The row as it is now, and with it, out of band, the counts of the lists."""
     place = Place.read(QueryDict(request.POST.get("back", "")))
     context = _desk(job_or_404(job_id), place)
-    line = row_lines(context["job"], [_row_or_404(job_id, number)], context["live_runs"])[0]
+    line = row_lines(context["job"], [row_or_404(job_id, number)], context["live_runs"])[0]
     context |= {"line": line, "row": line.row, "said": said, "problem": problem}
     return render(request, "recovery/review_decided.html", context)
 
@@ -204,76 +203,10 @@ def _tell(request: PageRequest, decided: Decided, decision: ManyDecision) -> Non
         messages.warning(request, " ".join([left, *decided.sentences()]))
 
 
-@page("shipping.resolve_job")
-def correct_order(request: PageRequest, job_id: int, number: int) -> HttpResponseBase:
-    """Change the order of a row that failed or waits, with the carrier's own words beside the fields."""
-    row = _row_or_404(job_id, number)
-    if request.method != "POST":
-        return _ask_for_order(request, row, OrderForm.shown_with(row), refusal=_why_not(row))
-    form = OrderForm(request.POST)
-    if not form.is_valid() or not put_as_shown(row, form.cleaned_data["shown"]):
-        refusal = "" if form.errors else _("Please look at the row again.")
-        return _ask_for_order(request, _row_or_404(job_id, number), form, refusal=refusal, refused=True)
-    try:
-        done = correct(row, form.order(), actor=request.user, reason=form.cleaned_data["reason"])
-    except BadOrder as error:
-        form.add_problems(error.problems)
-        return _ask_for_order(request, row, form, refused=True)
-    except FactsMoved as refusal:
-        fresh = _row_or_404(job_id, number)
-        return _ask_for_order(request, fresh, OrderForm.shown_with(fresh), refusal=str(refusal), refused=True)
-    except Refused as refusal:
-        return _ask_for_order(request, row, form, refusal=str(refusal), refused=True)
-    if done.found is not None:
-        said = _("Row %(number)s was bought already, with its order as it was. The label %(tracking)s is recorded now.")
-        messages.warning(request, said % {"number": number, "tracking": done.found.tracking_number})
-    else:
-        messages.success(request, _("Row %(number)s has its new order and will be bought.") % {"number": number})
-    return redirect("shipping:row", job_id, number)
-
-
-def _why_not(row: Row) -> str:
-    try:
-        require_correctable(row.job, row)
-    except Refused as refusal:
-        return str(refusal)
-    return ""
-
-
-def _ask_for_order(
-    request: PageRequest, row: Row, form: OrderForm, *, refusal: str = "", refused: bool = False
-) -> HttpResponse:
-    words = words_by_column(row.error_code, row.error_message)
-    for column in words.keys() & form.fields.keys():
-        described = [f"{form[column].id_for_label}_error"] if column in form.errors else []
-        described.append(f"{form[column].id_for_label}_carrier")
-        form.fields[column].widget.attrs["aria-describedby"] = " ".join(described)
-    fields = [(form[column], words.get(column, "")) for column in form.fields if column not in ("shown", "reason")]
-    context = {
-        "job": row.job,
-        "row": row,
-        "form": form,
-        "address_fields": [each for each in fields if each[0].name.startswith("to_")],
-        "parcel_fields": [each for each in fields if not each[0].name.startswith("to_")],
-        "carrier_words": words.get("", ""),
-        "refusal": refusal,
-        "may_correct": not refusal or refused,
-    }
-    return render(request, "recovery/correct.html", context, status=409 if refused else 200)
-
-
 def _desk(job: Job, place: Place) -> dict[str, Any]:
     context = desk_context(job, place)
     here = f"{reverse('recovery:review', args=[job.pk])}?{context['place'].query}"
     return {**context, "here": here, "right": right_name("shipping.resolve_job")}
-
-
-def _row_or_404(job_id: int, number: int) -> Row:
-    job = job_or_404(job_id)
-    row = JobService().get_rows(job_id).select_related("job", "label").filter(number=number).first()
-    if row is None:
-        raise Http404(_("There is no row %(number)s in “%(name)s”.") % {"number": number, "name": job.name})
-    return row
 
 
 def _place(request: PageRequest) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from recovery import review_views, views
+from recovery import correction_views, review_views, views
 
 app_name = "recovery"
 urlpatterns = [
@@ -18,5 +18,5 @@ urlpatterns = [
     path("<int:job_id>/review/ask/", review_views.ask, name="ask"),
     path("<int:job_id>/review/many/", review_views.decide_many, name="decide_many"),
     path("<int:job_id>/rows/<int:number>/", review_views.resolve, name="resolve"),
-    path("<int:job_id>/rows/<int:number>/order/", review_views.correct_order, name="correct"),
+    path("<int:job_id>/rows/<int:number>/order/", correction_views.correct_order, name="correct"),
 ]

@@ -38,7 +38,8 @@ class RowQuerySet(models.QuerySet["Row"]):
 
 
 class Row(models.Model):
-    """One order. What was in the file stays in `order`; everything else is the books.
+    """One order. `order` is what is bought: the file's, or what a person corrected (the event of the correction keeps
+    what it was, and the row then goes by a new attempt); everything else is the books.
 
     `run` is the run that is preparing the row (pending) or waiting for its answer (in flight); null when nobody is.
     `due` and `ask_after` are times that decide (see `shipping.models.clock`).

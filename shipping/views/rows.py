@@ -43,11 +43,17 @@ class HistoryLine:
 @page()
 def row_detail(request: PageRequest, job_id: int, number: int) -> HttpResponseBase:
     """One row of a job, in a fixed number of queries."""
-    job = job_or_404(job_id)
-    row = JobService().get_rows(job_id).select_related("label").filter(number=number).first()
+    row = row_or_404(job_id, number)
+    return render(request, "shipping/row_page.html", row_context(row.job, row))
+
+
+def row_or_404(job_id: int, number: int) -> Row:
+    """The row with its job and label. Raises Http404."""
+    row = JobService().get_rows(job_id).select_related("job", "label").filter(number=number).first()
     if row is None:
+        job = job_or_404(job_id)
         raise Http404(_("There is no row %(number)s in “%(name)s”.") % {"number": number, "name": job.name})
-    return render(request, "shipping/row_page.html", row_context(job, row))
+    return row
 
 
 def row_context(job: Job, row: Row) -> dict[str, Any]:

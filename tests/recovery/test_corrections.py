@@ -168,7 +168,7 @@ def test_an_order_that_stays_as_it_is_is_no_correction(clerk: User) -> None:
     job = make_interrupted_job(2)
     fail_row(row_of(job, 2))
 
-    with pytest.raises(NotCorrectable, match="Nothing was changed"):
+    with pytest.raises(NotCorrectable, match="is what row 2 has already"):
         correct(row_of(job, 2), {"to_street1": "2 Market Street ", "to_country": "United States"}, actor=clerk)
 
     assert row_of(job, 2).attempt == 1
