@@ -43,7 +43,7 @@ def test_unknown_columns_are_shown_with_what_is_in_them_and_what_is_missing(brow
 
     assert upload.status == UploadStatus.needs_mapping
     assert "What do the columns mean?" in text(page)
-    assert "Missing columns: Recipient’s name (or Recipient’s company), Weight." in text(page)
+    assert "Missing columns: “Recipient’s name” (or “Recipient’s company”), “Weight”." in text(page)
     assert "=HYPERLINK(1)" in text(page)
     assert "&lt;i&gt;Gift&lt;/i&gt;" in text(page)
     assert "<i>Gift" not in page.content.decode()
@@ -71,7 +71,7 @@ def test_what_is_missing_is_said_and_the_choices_stay(browser: Client) -> None:
     page = browser.post(_action(upload), preset | {"column-0": "to_name"})
 
     assert page.status_code == 422
-    assert "Missing column: Weight." in text(page)
+    assert "Missing column: “Weight”." in text(page)
     assert "your choices stand below" in text(page)
     assert form_fields(page, f"{_action(upload)}?all=1")["column-0"] == "to_name"
     upload.refresh_from_db()
