@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.template.loader import get_template
 from django.test import Client
 from django.urls import reverse
 
@@ -47,3 +48,25 @@ def test_any_other_error_says_that_bought_labels_are_safe(visitor: Client, monke
     response = visitor.post(reverse("shipping:start", args=[make_job(rows=1).pk]))
     assert response.status_code == 500
     assert "safe in the books" in response.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["400.html", "500.html", "503.html"])
+def test_pages_for_a_broken_server_are_whole_pages_made_without_the_database(
+    name: str, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0):
+        page = get_template(name).render()
+
+    assert page.count("<h1>") == 1
+    assert " · Onceship</title>" in page
+    assert 'href="/">Back to the jobs</a>' in page
+
+
+@pytest.mark.django_db
+def test_a_page_that_is_not_there_keeps_the_frame_with_its_ways_out(visitor: Client) -> None:
+    response = visitor.get("/nowhere/")
+
+    assert response.status_code == 404
+    assert "There is nothing here" in response.content.decode()
+    assert 'aria-label="Main"' in response.content.decode()

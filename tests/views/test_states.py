@@ -9,7 +9,7 @@ from django.test import Client
 
 from shipping.conditions import JOB_EXPLANATIONS, ROW_EXPLANATIONS, ROW_NAMES, RUN_EXPLANATIONS, RUN_NAMES
 from shipping.liveness import Condition, this_process
-from shipping.models import Worker
+from shipping.models import Job, Worker
 from shipping.models.clock import book_now
 from shipping.services import JobService
 from shipping.states import JobStatus, RowStatus, RunEnd
@@ -17,6 +17,7 @@ from tests.factories import (
     claim_row,
     complete_row,
     fail_row,
+    halt_job,
     make_dead_run,
     make_interrupted_job,
     make_job,
@@ -150,3 +151,12 @@ def test_a_run_tells_what_it_bought(browser: Client) -> None:
     job.runs.update(bought_rows=12, lowest_row=3, highest_row=1_020)
 
     assert "12 labels bought, between rows 3 and 1,020" in text(browser.get(f"/jobs/{job.pk}/"))
+
+
+def test_a_job_that_an_error_stopped_says_where_and_why(browser: Client) -> None:
+    job = make_interrupted_job(3)
+    halt_job(row_of(job, 2))
+    assert "Stopped at row 2: The address was not found." in text(browser.get(f"/jobs/{job.pk}/"))
+
+    Job.objects.filter(pk=job.pk).update(error_row_number=None, error_message="", error_code="CARRIER.UNAVAILABLE")
+    assert "Stopped by an error: CARRIER.UNAVAILABLE" in text(browser.get(f"/jobs/{job.pk}/"))
