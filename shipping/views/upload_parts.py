@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.paginator import Page, Paginator
 from django.utils.dateparse import parse_datetime
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -23,11 +23,6 @@ WARNINGS_IN_FULL = 50
 MANY_COLUMNS = 40
 
 
-def whole(number: int) -> str:
-    """A count as people write it."""
-    return str(number_format(number, use_l10n=True, force_grouping=True))
-
-
 def how_it_stands(upload: Upload) -> str:
     """What a check found, or that one goes on."""
     if upload.status == UploadStatus.has_errors:
@@ -35,13 +30,13 @@ def how_it_stands(upload: Upload) -> str:
             "Checked: %(bad)s of %(rows)s rows has errors.",
             "Checked: %(bad)s of %(rows)s rows have errors.",
             upload.bad_rows,
-        ) % {"bad": whole(upload.bad_rows), "rows": whole(upload.rows)}
+        ) % {"bad": intcomma(upload.bad_rows), "rows": intcomma(upload.rows)}
     if upload.status == UploadStatus.ready:
         return ngettext(
             "Checked: no errors; %(rows)s row can be shipped.",
             "Checked: no errors; %(rows)s rows can be shipped.",
             upload.rows,
-        ) % {"rows": whole(upload.rows)}
+        ) % {"rows": intcomma(upload.rows)}
     return _("“%(name)s” is being worked on; the page shows how far it is.") % {"name": upload.file_name}
 
 
@@ -197,7 +192,7 @@ def estimate_headline(upload: Upload) -> str:
     total = money(found["total_cents"], found["currency"])
     return ngettext("About %(total)s for %(rows)s row", "About %(total)s for %(rows)s rows", found["rows"]) % {
         "total": total,
-        "rows": whole(found["rows"]),
+        "rows": intcomma(found["rows"]),
     }
 
 
@@ -214,7 +209,7 @@ def _estimate_sentences(found: Mapping[str, Any]) -> list[str]:
                 " when they are shipped, too.",
                 found["refused"],
             )
-            % {"count": whole(found["refused"])}
+            % {"count": intcomma(found["refused"])}
         )
     if found["unanswered"]:
         sentences.append(
@@ -223,7 +218,7 @@ def _estimate_sentences(found: Mapping[str, Any]) -> list[str]:
                 "For %(count)s rows no answer came in time.",
                 found["unanswered"],
             )
-            % {"count": whole(found["unanswered"])}
+            % {"count": intcomma(found["unanswered"])}
         )
     return [*sentences, found["problem"]] if found["problem"] else sentences
 
@@ -237,7 +232,7 @@ def _where_from(found: Mapping[str, Any]) -> str:
         "An estimate from %(answered)s rows spread over the whole file, not a price: the carrier sets the price of"
         " each label when it is bought.",
         found["answered"],
-    ) % {"answered": whole(found["answered"])}
+    ) % {"answered": intcomma(found["answered"])}
 
 
 def _spread(found: Mapping[str, Any]) -> list[str]:

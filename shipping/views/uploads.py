@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -42,7 +43,6 @@ from shipping.views.upload_parts import (
     estimate_of,
     estimated_total,
     how_it_stands,
-    whole,
 )
 
 # What is known of a file that was checked can be shipped, corrected or thrown away.
@@ -220,7 +220,7 @@ def _what_was_made(done: Upload) -> str:
         "“%(name)s” is made of %(rows)s row of the file.",
         "“%(name)s” is made of %(rows)s rows of the file.",
         job.total_rows,
-    ) % {"name": job.name, "rows": whole(job.total_rows)}
+    ) % {"name": job.name, "rows": intcomma(job.total_rows)}
     if job.status != JobStatus.pending:
         return f"{made} {_('It was started: its labels are being bought.')}"
     return f"{made} {_('It is not started: nothing is bought until somebody presses Start.')}"
