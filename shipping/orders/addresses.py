@@ -4,6 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+
 from shipping.orders.places import US_TERRITORIES, country_code, state_code
 
 # Characters that a column may have. Names fit `Row.recipient`, all fit `Sender`; carriers cut or refuse on their own.
@@ -41,16 +44,21 @@ def tidy(text: str) -> str:
 def text_problem(value: str, longest: int) -> str | None:
     """Why a value can't go on a label, whatever it means: too long, or characters that don't print."""
     if len(value) > longest:
-        return f"It has {len(value):,} characters; at most {longest} are allowed."
+        return _("It has %(characters)s characters; at most %(longest)s are allowed.") % {
+            "characters": intcomma(len(value)),
+            "longest": longest,
+        }
     if value.isprintable():
         return None
     for character in value:
         if character in "\r\n\v\f\u2028\u2029\x85":
-            return "It holds a line break; write it in one line."
+            return _("It holds a line break; write it in one line.")
         if character < " " or "\x7f" <= character <= "\x9f":
-            return f"It holds a control character (U+{ord(character):04X})."
+            return _("It holds a control character (U+%(code)s).") % {"code": f"{ord(character):04X}"}
         if character in _DIRECTION:
-            return f"It holds an invisible character that turns the writing direction (U+{ord(character):04X})."
+            return _("It holds an invisible character that turns the writing direction (U+%(code)s).") % {
+                "code": f"{ord(character):04X}"
+            }
     return None
 
 
@@ -63,14 +71,14 @@ def check_address(address: Mapping[str, str]) -> CheckedAddress:
     fields = {field: address.get(field, "") for field in ADDRESS_FIELDS}
     problems = {field: problem for field, value in fields.items() if (problem := text_problem(value, LONGEST[field]))}
     if not fields["name"] and not fields["company"]:
-        problems["name"] = "A name or a company is needed."
+        problems["name"] = _("A name or a company is needed.")
     for field in ("street1", "city"):
         if not fields[field]:
-            problems[field] = "This is needed."
+            problems[field] = _("This is needed.")
     country = country_code(fields["country"]) if fields["country"] else "US"
     if country is None:
         problems.setdefault(
-            "country", "This country is not known. Write its two-letter code (ISO 3166), such as US or CA."
+            "country", _("This country is not known. Write its two-letter code (ISO 3166), such as US or CA.")
         )
         return CheckedAddress(fields, problems)
     if country in US_TERRITORIES:
@@ -88,23 +96,24 @@ def check_address(address: Mapping[str, str]) -> CheckedAddress:
 
 
 def _checked_state(country: str, state: str) -> tuple[str, str]:
-    kind = "US state" if country == "US" else "Canadian province"
     if not state:
-        return state, f"A {kind} is needed."
+        return state, _("A US state is needed.") if country == "US" else _("A Canadian province is needed.")
     code = state_code(country, state)
     if code is None:
-        return state, f"This is no {kind}. Write its two-letter code."
+        in_the_us = _("This is no US state. Write its two-letter code.")
+        in_canada = _("This is no Canadian province. Write its two-letter code.")
+        return state, in_the_us if country == "US" else in_canada
     return code, ""
 
 
 def _checked_zip(country: str, code: str) -> tuple[str, str]:
     if country == "CA":
         if not code:
-            return code, "A postal code is needed."
+            return code, _("A postal code is needed.")
         match = _CANADIAN_POSTCODE.fullmatch(code.upper())
-        return (f"{match[1]} {match[2]}", "") if match else (code, "A Canadian postal code looks like K1A 0B1.")
+        return (f"{match[1]} {match[2]}", "") if match else (code, _("A Canadian postal code looks like K1A 0B1."))
     if not code:
-        return code, "A ZIP code is needed."
+        return code, _("A ZIP code is needed.")
     if match := _US_ZIP.fullmatch(code):
         return "-".join(part for part in match.groups() if part), ""
     return code, _us_zip_problem(code)
@@ -115,8 +124,12 @@ def _us_zip_problem(code: str) -> str:
     five, dash, four = code.partition("-")
     if re.fullmatch(r"[0-9]{3,4}", five) and (not dash or re.fullmatch(r"[0-9]{4}", four)):
         right = five.zfill(5) + dash + four
-        return f"A ZIP code has 5 or 9 digits. A spreadsheet may have dropped a leading zero: then it is {right}."
+        return _(
+            "A ZIP code has 5 or 9 digits. A spreadsheet may have dropped a leading zero: then it is %(right)s."
+        ) % {"right": right}
     if re.fullmatch(r"[0-9]{7,8}", code):
         right = f"{code.zfill(9)[:5]}-{code[-4:]}"
-        return f"A ZIP code has 5 or 9 digits. A spreadsheet may have dropped a leading zero: then it is {right}."
-    return "A US ZIP code has 5 digits, or 9 as in 01027-1234."
+        return _(
+            "A ZIP code has 5 or 9 digits. A spreadsheet may have dropped a leading zero: then it is %(right)s."
+        ) % {"right": right}
+    return _("A US ZIP code has 5 digits, or 9 as in 01027-1234.")

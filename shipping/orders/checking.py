@@ -6,6 +6,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import IO
 
+from django.utils.translation import gettext as _
+
 from shipping.orders.checks import CheckedRow, RowChecker
 from shipping.orders.columns import HeaderMapping, Layout
 from shipping.orders.earlier import earlier_import
@@ -92,7 +94,7 @@ def check_file(
             findings.take(row, warner.look(record, row))
             progress(row.number)
     if not findings.good_rows + findings.bad_rows:
-        raise OrderFileError("The file has a header but no orders.")
+        raise OrderFileError(_("The file has a header but no orders."))
     return FileReport(
         file_name=file_name,
         table=table,
@@ -205,10 +207,14 @@ class _Findings:
 def _column_notices(layout: Layout) -> Iterator[str]:
     if layout.extra:
         names = ", ".join(f"“{shown(layout.headers[place])}”" for place in layout.extra)
-        yield f"Kept for the results but not sent to the carrier: {names}."
+        yield _("Kept for the results but not sent to the carrier: %(names)s.") % {"names": names}
     if "to_country" not in layout.places:
-        yield "The file has no country column: every order goes to the United States."
+        yield _("The file has no country column: every order goes to the United States.")
     for column, factor in layout.factors.items():
         if factor != 1:
-            unit = "ounces" if column == "weight" else "inches"
-            yield f"“{shown(layout.header(column))}” is converted to {unit} (1 is {factor:.6g} {unit})."
+            unit = _("ounces") if column == "weight" else _("inches")
+            yield _("“%(column)s” is converted to %(unit)s (1 is %(factor)s %(unit)s).") % {
+                "column": shown(layout.header(column)),
+                "unit": unit,
+                "factor": f"{factor:.6g}",
+            }

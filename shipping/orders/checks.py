@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+
 from shipping.orders.addresses import check_address, text_problem, tidy
 from shipping.orders.columns import ADDRESS_COLUMNS, SIZE_COLUMNS, Layout
 from shipping.orders.errors import RowError, shown
@@ -100,13 +103,16 @@ class RowChecker:
         """Too many or too few cells (trailing empty ones are no harm), or too much text."""
         expected = len(self._layout.headers)
         if len(cells) < expected or any(map(str.strip, cells[expected:])):
-            return (
-                f"The row has {len(cells)} cells, the header {expected}. Perhaps a delimiter is missing, or stands in"
+            return _(
+                "The row has %(cells)s cells, the header %(expected)s. Perhaps a delimiter is missing, or stands in"
                 " a cell without quotation marks."
-            )
+            ) % {"cells": len(cells), "expected": expected}
         characters = sum(map(len, cells))
         if characters > ORDER_CHARACTERS:
-            return f"The row has {characters:,} characters; at most {ORDER_CHARACTERS:,} are allowed."
+            return _("The row has %(characters)s characters; at most %(most)s are allowed.") % {
+                "characters": intcomma(characters),
+                "most": intcomma(ORDER_CHARACTERS),
+            }
         return None
 
     def _check_order(self, given: Mapping[str, str], number: int) -> tuple[dict[str, str], dict[str, str]]:
@@ -122,7 +128,9 @@ class RowChecker:
         if reference and "reference" not in problems:
             first = self._references.first_row(reference, number)
             if first is not None:
-                problems["reference"] = f"Row {first} has the same reference. Every order needs its own, or none."
+                problems["reference"] = _(
+                    "Row %(first)s has the same reference. Every order needs its own, or none."
+                ) % {"first": first}
         self._check_measures(given, order, problems)
         return order, problems
 
@@ -139,13 +147,13 @@ class RowChecker:
                 else:
                     problems[column] = self._why_no_measure(column, value)
         if not given.get("weight"):
-            problems["weight"] = "A weight is needed."
+            problems["weight"] = _("A weight is needed.")
         sizes = [column for column in SIZE_COLUMNS if given.get(column)]
         if sizes:
             for column in SIZE_COLUMNS:
                 if column not in sizes:
-                    there = " and ".join(map(self._layout.header, sizes))
-                    problems[column] = f"Sizes are given all or not at all; {there} is given."
+                    there = _(" and ").join(map(self._layout.header, sizes))
+                    problems[column] = _("Sizes are given all or not at all; %(there)s is given.") % {"there": there}
 
     def _measure(self, column: str, value: str) -> str | None:
         """A positive number in ounces or inches, as a plain decimal; None when it is none."""
@@ -161,16 +169,16 @@ class RowChecker:
         return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
     def _why_no_measure(self, column: str, value: str) -> str:
-        what = "weight" if column == "weight" else "size"
+        what = _("weight") if column == "weight" else _("size")
         if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?", value):
-            return "Write the number without thousands separators, such as 1234.5."
+            return _("Write the number without thousands separators, such as 1234.5.")
         if re.fullmatch(r"[0-9]+,[0-9]+", value):
-            return "Write the number with a decimal point, such as 1.5."
+            return _("Write the number with a decimal point, such as 1.5.")
         if re.fullmatch(r"[0-9.]+\s*[^\W\d_]+\.?", value):
-            return "Write the number alone; the unit belongs into the header."
+            return _("Write the number alone; the unit belongs into the header.")
         if _NUMBER.fullmatch(value) and value.strip("0."):
-            return f"This {what} is beyond what a parcel can have."
-        return f"A {what} is a number larger than 0, such as 12 or 1.5."
+            return _("This %(what)s is beyond what a parcel can have.") % {"what": what}
+        return _("A %(what)s is a number larger than 0, such as 12 or 1.5.") % {"what": what}
 
 
 def _value(cell: str) -> str:

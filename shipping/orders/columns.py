@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
 from shipping.orders.errors import OrderFileError, shown
 from shipping.orders.places import squash
 
@@ -36,7 +39,7 @@ OFFERED_UNITS = {"weight": ("oz", "lb", "g", "kg"), **dict.fromkeys(SIZE_COLUMNS
 # The headers of a file with what a person says they mean: a column, for weight and sizes with its unit (“weight:lb”),
 # or "" for a column that is kept and not sent.
 HeaderMapping = Mapping[str, str]
-_NATIVE_UNITS = {"weight": "ounces", **dict.fromkeys(SIZE_COLUMNS, "inches")}
+_NATIVE_UNITS = {"weight": gettext_lazy("ounces"), **dict.fromkeys(SIZE_COLUMNS, gettext_lazy("inches"))}
 _INCH_MARKS = frozenset({'"', "″", "”", "''"})
 
 # Every name below is compared squashed: letters and digits only, no case.
@@ -133,8 +136,11 @@ def recognise(header: str) -> Recognised | None:
     whole = squash(header)
     if holds_units(header):
         raise OrderFileError(
-            f"Column “{shown(header)}” gives units row by row, which is not read. Write all weights in one unit and"
-            " all sizes in one unit, and name the units in the headers: “Weight (oz)”, “Length (in)”."
+            _(
+                "Column “%(header)s” gives units row by row, which is not read. Write all weights in one unit and"
+                " all sizes in one unit, and name the units in the headers: “Weight (oz)”, “Length (in)”."
+            )
+            % {"header": shown(header)}
         )
     name = squash(_BRACKETED.sub(" ", header))
     column = _COLUMN_BY_NAME.get(name)
@@ -158,8 +164,16 @@ def _bracketed_factor(header: str, column: str, brackets: Iterable[str]) -> Deci
         elif remark and (word not in _REMARKS or not word):
             known = ", ".join(unit for unit in ("oz", "lb", "g", "kg", "in", "cm", "mm") if unit in _UNITS[column])
             raise OrderFileError(
-                f"Column “{shown(header)}”: the unit “{shown(remark)}” is not known for it; there is {known}, and"
-                f" without a unit {_NATIVE_UNITS[column]}."
+                _(
+                    "Column “%(header)s”: the unit “%(remark)s” is not known for it; there is %(known)s, and"
+                    " without a unit %(native_unit)s."
+                )
+                % {
+                    "header": shown(header),
+                    "remark": shown(remark),
+                    "known": known,
+                    "native_unit": _NATIVE_UNITS[column],
+                }
             )
     return factor
 
@@ -192,7 +206,7 @@ def meaning_of(target: str) -> Recognised | None:
         return Recognised(column)
     if unit in OFFERED_UNITS.get(column, ()):
         return Recognised(column, _UNITS[column][unit])
-    raise OrderFileError(f"There is no column “{shown(target)}” to choose.")
+    raise OrderFileError(_("There is no column “%(target)s” to choose.") % {"target": shown(target)})
 
 
 def told_apart(headers: Sequence[str]) -> list[str]:
@@ -226,14 +240,18 @@ def lay_out(headers: Sequence[str], mapping: HeaderMapping | None = None, called
             continue
         if recognised is None:
             if header in extra:
-                problems.append(f"Two columns are called “{shown(header)}”; rename or remove one of them.")
+                problems.append(
+                    _("Two columns are called “%(header)s”; rename or remove one of them.") % {"header": shown(header)}
+                )
             extra[header] = place
         elif recognised.column in places:
             other = headers[places[recognised.column]]
-            problems.append(
-                f"Columns “{shown(other)}” and “{shown(header)}” both mean {called(recognised.column)};"
-                + (" rename or remove one of them." if mapping is None else " choose it for one of them only.")
-            )
+            both = {"other": shown(other), "header": shown(header), "column": called(recognised.column)}
+            if mapping is None:
+                rule = _("Columns “%(other)s” and “%(header)s” both mean %(column)s; rename or remove one of them.")
+            else:
+                rule = _("Columns “%(other)s” and “%(header)s” both mean %(column)s; choose it for one of them only.")
+            problems.append(rule % both)
         else:
             places[recognised.column] = place
             factors[recognised.column] = recognised.factor
@@ -250,10 +268,10 @@ def _missing(
         if quiet:
             return []
         first = ", ".join(f"“{shown(header)}”" for header in headers[:5])
-        unknown = (
-            f"None of the columns in the first line is known ({first}). The first line must hold the column names,"
+        unknown = _(
+            "None of the columns in the first line is known (%(first)s). The first line must hold the column names,"
             " such as: to_name, to_street1, to_city, to_state, to_zip, weight."
-        )
+        ) % {"first": first}
         return [unknown]
     wanted = ["to_street1", "to_city", "weight"]
     if "to_country" not in places:
@@ -261,7 +279,9 @@ def _missing(
         wanted[2:2] = ["to_state", "to_zip"]
     missing = [called(column) for column in wanted if column not in places]
     if "to_name" not in places and "to_company" not in places:
-        missing.insert(0, f"{called('to_name')} (or {called('to_company')})")
+        either = {"name": called("to_name"), "company": called("to_company")}
+        missing.insert(0, _("%(name)s (or %(company)s)") % either)
     if not missing:
         return []
-    return [f"Missing {'column' if len(missing) == 1 else 'columns'}: {', '.join(missing)}."]
+    named = {"columns": ", ".join(missing)}
+    return [ngettext("Missing column: %(columns)s.", "Missing columns: %(columns)s.", len(missing)) % named]

@@ -1,7 +1,9 @@
 """What the books know of earlier imports of a file, by its SHA-256 digest."""
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from shipping.models import Job
 from shipping.states import EventKind, JobStatus
@@ -49,18 +51,28 @@ def earlier_import(digest: str, *, unfinished_too: bool = False) -> str:
     if unfinished is None:
         return ""
     if hasattr(unfinished, "upload"):
-        return f"The same file is being imported at this moment, as job {unfinished.pk} “{unfinished.name}”."
-    return (
-        f"An import of the same file was cut short: job {unfinished.pk} “{unfinished.name}”. Import it again with"
+        return _("The same file is being imported at this moment, as job %(job_id)s “%(job)s”.") % {
+            "job_id": unfinished.pk,
+            "job": unfinished.name,
+        }
+    return _(
+        "An import of the same file was cut short: job %(job_id)s “%(job)s”. Import it again with"
         " the same name, carrier and options to finish that job, or cancel it."
-    )
+    ) % {"job_id": unfinished.pk, "job": unfinished.name}
 
 
 def told(job: Job) -> str:
     """A sentence about an earlier job of the same file."""
-    return (
-        f"The same file was imported before, as job {job.pk} “{job.name}” on"
-        f" {timezone.localtime(job.created_at):%Y-%m-%d at %H:%M}"
-        f" ({job.get_status_display().lower()}, {job.successful_rows:,} of {job.total_rows:,}"
-        " bought)."
-    )
+    at = timezone.localtime(job.created_at)
+    return _(
+        "The same file was imported before, as job %(job_id)s “%(job)s” on %(day)s at %(time)s (%(status)s,"
+        " %(bought)s of %(total_rows)s bought)."
+    ) % {
+        "job_id": job.pk,
+        "job": job.name,
+        "day": f"{at:%Y-%m-%d}",
+        "time": f"{at:%H:%M}",
+        "status": job.get_status_display().lower(),
+        "bought": intcomma(job.successful_rows),
+        "total_rows": intcomma(job.total_rows),
+    }

@@ -103,7 +103,7 @@ def extrapolate(answers: Answers, *, asked: Sequence[int], good_rows: int) -> di
     figures = ("average_cents", "total_cents", "low_cents", "high_cents", "cheapest_cents", "dearest_cents")
     found |= dict.fromkeys(figures)
     if len(currencies) > 1:
-        found["problem"] = "The carrier's prices are in several currencies, so they can't be added."
+        found["problem"] = _("The carrier's prices are in several currencies, so they can't be added.")
     elif cents:
         found |= _figures(cents, asked=asked, good_rows=good_rows)
     return found
@@ -163,6 +163,6 @@ def _take(answers: Answers, row: int, future: "Future[Quote | None]") -> None:
         answers.unanswered[row] = error.message
     else:
         if quote is None:
-            answers.unanswered[row] = "The carrier did not answer in time."
+            answers.unanswered[row] = _("The carrier did not answer in time.")
         else:
             answers.quotes[row] = quote

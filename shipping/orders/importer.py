@@ -11,7 +11,9 @@ from typing import IO
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import reset_queries, transaction
+from django.utils.translation import gettext as _
 
 from shipping.carriers.registry import carrier_names
 from shipping.models import Job, Row, Sender
@@ -56,18 +58,21 @@ def require_readiness(*, name: str, carrier: str) -> Sender:
     require_name_and_carrier(name=name, carrier=carrier)
     sender = Sender.objects.current()
     if sender is None:
-        raise ImportRefused("No sender is set. Set the address that parcels come from: manage.py set_sender.")
+        raise ImportRefused(_("No sender is set. Set the address that parcels come from: manage.py set_sender."))
     return sender
 
 
 def require_name_and_carrier(*, name: str, carrier: str) -> None:
     """Raises ImportRefused for a name or a carrier that no job can have."""
     if not name.strip():
-        raise ImportRefused("A job needs a name.")
+        raise ImportRefused(_("A job needs a name."))
     if len(name.strip()) > LONGEST_NAME:
-        raise ImportRefused(f"The job's name has more than {LONGEST_NAME} characters.")
+        raise ImportRefused(_("The job's name has more than %(most)s characters.") % {"most": LONGEST_NAME})
     if carrier not in carrier_names():
-        raise ImportRefused(f"No carrier named “{carrier}” is configured; there is {', '.join(carrier_names())}.")
+        raise ImportRefused(
+            _("No carrier named “%(carrier)s” is configured; there is %(carriers)s.")
+            % {"carrier": carrier, "carriers": ", ".join(carrier_names())}
+        )
 
 
 def import_file(
@@ -88,12 +93,15 @@ def import_file(
     """
     sender = require_readiness(name=name, carrier=carrier)
     if report.bad_rows and not skip_bad:
-        raise RowsRefused(
-            f"{report.bad_rows:,} of {report.rows:,} rows have errors; nothing was imported. Correct them, or import"
-            f" the good rows without the bad. {report.duplicate}".rstrip()
-        )
+        refusal = _(
+            "%(bad)s of %(rows)s rows have errors; nothing was imported. Correct them, or import the good rows without"
+            " the bad."
+        ) % {"bad": intcomma(report.bad_rows), "rows": intcomma(report.rows)}
+        raise RowsRefused(" ".join(filter(None, [refusal, report.duplicate])))
     if not report.good_rows:
-        raise ImportRefused(f"None of the {report.rows:,} rows is without errors; nothing was imported.")
+        raise ImportRefused(
+            _("None of the %(rows)s rows is without errors; nothing was imported.") % {"rows": intcomma(report.rows)}
+        )
     with transaction.atomic():
         lock_digest(report.digest)
         job = unfinished_import(
@@ -161,15 +169,21 @@ def finish(job: Job, file: IO[bytes], good_rows: int) -> Job:
     """
     if digest_of(file) != job.file_digest:
         raise ImportRefused(
-            f"The file was changed while it was imported. Cancel job {job.pk}, of which nothing was bought, and import"
-            " the file again."
+            _(
+                "The file was changed while it was imported. Cancel job %(job_id)s, of which nothing was bought, and"
+                " import the file again."
+            )
+            % {"job_id": job.pk}
         )
     with transaction.atomic():
         job = _lock_for_import(job.pk)
         if job.total_rows != good_rows:
             raise ImportRefused(
-                f"Job {job.pk} has {job.total_rows:,} rows, the file {good_rows:,} good ones. Cancel the job, of"
-                " which nothing was bought, and import the file again."
+                _(
+                    "Job %(job_id)s has %(total_rows)s rows, the file %(good_rows)s good ones. Cancel the job, of"
+                    " which nothing was bought, and import the file again."
+                )
+                % {"job_id": job.pk, "total_rows": intcomma(job.total_rows), "good_rows": intcomma(good_rows)}
             )
         job.import_complete = True
         job.save(update_fields=["import_complete"])
@@ -227,5 +241,5 @@ def _lock_for_import(job_id: int) -> Job:
     job = Job.objects.lock(job_id)
     # Another import of the same file may have finished it, and somebody may have started it since.
     if job.status != JobStatus.pending and not job.import_complete:
-        raise ImportRefused(f"“{job.name}” was cancelled while it was imported.")
+        raise ImportRefused(_("“%(job)s” was cancelled while it was imported.") % {"job": job.name})
     return job

@@ -7,6 +7,7 @@ from typing import IO
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from shipping.models import Job
 from shipping.orders.errors import OrderFileError
@@ -49,12 +50,12 @@ def records_of(job: Job) -> Iterator[tuple[int, list[str]]]:
     Raises KeptFileMissing, at the first order or when the file turns out to be damaged.
     """
     if not job.file:
-        raise KeptFileMissing(f"The file of “{job.name}” was not kept.")
+        raise KeptFileMissing(_("The file of “%(job)s” was not kept.") % {"job": job.name})
     try:
         with default_storage.open(str(job.file), "rb") as file:
             table = open_table(file, job.file_mapping or None)
             if table.digest != job.file_digest:
-                raise KeptFileMissing(f"The kept file of “{job.name}” is not the one that came in.")
+                raise KeptFileMissing(_("The kept file of “%(job)s” is not the one that came in.") % {"job": job.name})
             width = len(table.layout.headers)
             with closing(read_records(file, table)) as records:
                 for record in records:

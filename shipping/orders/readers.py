@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from shipping.orders.columns import recognise
 from shipping.orders.errors import OrderFileError
 from shipping.orders.sources import Bytes, RawRow, byte_chunks, limited
@@ -25,10 +29,10 @@ UTF8 = "utf-8-sig"  # takes a byte order mark away where there is one
 WINDOWS_1252 = "cp1252"
 _NOT_WINDOWS_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _SIGNATURES = {
-    b"%PDF": "a PDF",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"\x1f\x8b": "a compressed file",
+    b"%PDF": gettext_lazy("a PDF"),
+    b"\x89PNG": gettext_lazy("a picture"),
+    b"\xff\xd8\xff": gettext_lazy("a picture"),
+    b"\x1f\x8b": gettext_lazy("a compressed file"),
 }
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?\s*', re.IGNORECASE)
 
@@ -66,7 +70,7 @@ def look_through(file: IO[bytes]) -> Bytes:
         scanner = scanner or _Scanner(chunk)
         scanner.feed(chunk)
     if scanner is None:
-        raise OrderFileError("The file is empty.")
+        raise OrderFileError(_("The file is empty."))
     return Bytes(digest=digest.hexdigest(), encoding=scanner.finish(), notices=tuple(scanner.notices))
 
 
@@ -78,7 +82,9 @@ class _Scanner:
     def __init__(self, first: bytes) -> None:
         for signature, kind in _SIGNATURES.items():
             if first.startswith(signature):
-                raise OrderFileError(f"This is {kind}, not a CSV file. Open it in a spreadsheet and save it as CSV.")
+                raise OrderFileError(
+                    _("This is %(kind)s, not a CSV file. Open it in a spreadsheet and save it as CSV.") % {"kind": kind}
+                )
         marked = first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         self.encoding = "utf-16" if marked and b"\0\0" not in first[:4] else UTF8
         self.notices: list[str] = []
@@ -88,7 +94,7 @@ class _Scanner:
 
     def feed(self, chunk: bytes, *, final: bool = False) -> None:
         if self.encoding != "utf-16" and b"\0" in chunk:
-            raise OrderFileError("This is not a text file (it holds NUL bytes). Save the table as CSV, in UTF-8.")
+            raise OrderFileError(_("This is not a text file (it holds NUL bytes). Save the table as CSV, in UTF-8."))
         if not self._first_odd_line and self.encoding != "utf-16" and (odd := _NOT_WINDOWS_1252.search(chunk)):
             self._first_odd_line = self._lines + chunk[: odd.start()].count(b"\n")
         if self.encoding != WINDOWS_1252:
@@ -99,8 +105,11 @@ class _Scanner:
         self.feed(b"", final=True)
         if self.encoding == WINDOWS_1252 and self._first_odd_line:
             raise OrderFileError(
-                f"The file is neither UTF-8 nor Windows-1252 (line {self._first_odd_line} has a byte that neither"
-                " knows). Save it as CSV in UTF-8."
+                _(
+                    "The file is neither UTF-8 nor Windows-1252 (line %(line)s has a byte that neither"
+                    " knows). Save it as CSV in UTF-8."
+                )
+                % {"line": self._first_odd_line}
             )
         return self.encoding
 
@@ -109,16 +118,21 @@ class _Scanner:
             text = self._decoder.decode(chunk, final)
         except UnicodeDecodeError as error:
             if self.encoding == "utf-16":
-                raise OrderFileError("The file begins as UTF-16 but is damaged. Save it as CSV in UTF-8.") from error
+                raise OrderFileError(_("The file begins as UTF-16 but is damaged. Save it as CSV in UTF-8.")) from error
             line = self._lines + chunk[: max(error.start, 0)].count(b"\n")
             self.encoding = WINDOWS_1252
             self.notices.append(
-                f"The file is not UTF-8 (line {line} shows it) and was read as Windows-1252. Look whether names with"
-                " accents are right."
+                _(
+                    "The file is not UTF-8 (line %(line)s shows it) and was read as Windows-1252. Look whether names"
+                    " with accents are right."
+                )
+                % {"line": line}
             )
         else:
             if "\0" in text:
-                raise OrderFileError("This is not a text file (it holds NUL bytes). Save the table as CSV, in UTF-8.")
+                raise OrderFileError(
+                    _("This is not a text file (it holds NUL bytes). Save the table as CSV, in UTF-8.")
+                )
 
 
 def _find_delimiter(file: IO[bytes], encoding: str) -> str:
@@ -136,7 +150,7 @@ def _find_delimiter(file: IO[bytes], encoding: str) -> str:
             failure = error
             continue
         if not header:
-            raise OrderFileError("The file is empty.")
+            raise OrderFileError(_("The file is empty."))
         score = (sum(map(_is_known, header)), len(header))
         if score > best and len(header) > 1:
             best, found = score, delimiter
@@ -145,7 +159,7 @@ def _find_delimiter(file: IO[bytes], encoding: str) -> str:
     if failure:
         raise failure
     raise OrderFileError(
-        "This is not a table: the first line holds no columns separated by comma, semicolon, tab or pipe (|)."
+        _("This is not a table: the first line holds no columns separated by comma, semicolon, tab or pipe (|).")
     )
 
 
@@ -176,16 +190,16 @@ def _filled_records(file: IO[bytes], encoding: str, delimiter: str) -> Iterator[
 
 def _why_unreadable(line: int, error: csv.Error) -> str:
     if "field limit" in str(error):
-        return (
-            f"The order that begins in line {line} has a cell of more than {csv.field_size_limit():,}"
+        return _(
+            "The order that begins in line %(line)s has a cell of more than %(characters)s"
             " characters; most likely a quotation mark is opened there and never closed."
-        )
+        ) % {"line": line, "characters": intcomma(csv.field_size_limit())}
     if "unexpected end" in str(error):
-        return f"A quotation mark that is opened in line {line} is never closed."
-    return (
-        f"The quotation marks of the order that begins in line {line} don't match. A cell in quotation marks must end"
+        return _("A quotation mark that is opened in line %(line)s is never closed.") % {"line": line}
+    return _(
+        "The quotation marks of the order that begins in line %(line)s don't match. A cell in quotation marks must end"
         ' with one, and one inside it must be doubled: "Smith ""The Baker"" Ltd".'
-    )
+    ) % {"line": line}
 
 
 @contextmanager
@@ -200,8 +214,11 @@ def _text_lines(file: IO[bytes], encoding: str) -> Iterator[Iterator[str]]:
             number += 1
             if len(line) == LINE_CHARACTERS:
                 raise OrderFileError(
-                    f"Line {number} has more than {LINE_CHARACTERS:,} characters. This is not a table of"
-                    " orders, or its line ends are lost."
+                    _(
+                        "Line %(number)s has more than %(most)s characters. This is not a table of"
+                        " orders, or its line ends are lost."
+                    )
+                    % {"number": number, "most": intcomma(LINE_CHARACTERS)}
                 )
             yield line
 

@@ -6,6 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from shipping.orders.checks import CheckedRow, Seen
 from shipping.orders.columns import SIZE_COLUMNS, Layout
 from shipping.orders.errors import shown
@@ -45,14 +49,14 @@ class WarningKind(Enum):
 
 
 # What all warnings of a kind are called; kept with an upload, as its errors are.
-WARNING_LABELS = {
-    WarningKind.zip_restored: "ZIP code restored from a number",
-    WarningKind.zip_state: "State and ZIP code don’t match",
-    WarningKind.double_order: "Same recipient and address as another row",
-    WarningKind.heavy: "Unusually heavy",
-    WarningKind.no_sizes: "No sizes",
-    WarningKind.po_box: "Post office box",
-    WarningKind.service: "Service name not known",
+WARNING_LABELS: dict[WarningKind, str | Promise] = {
+    WarningKind.zip_restored: gettext_lazy("ZIP code restored from a number"),
+    WarningKind.zip_state: gettext_lazy("State and ZIP code don’t match"),
+    WarningKind.double_order: gettext_lazy("Same recipient and address as another row"),
+    WarningKind.heavy: gettext_lazy("Unusually heavy"),
+    WarningKind.no_sizes: gettext_lazy("No sizes"),
+    WarningKind.po_box: gettext_lazy("Post office box"),
+    WarningKind.service: gettext_lazy("Service name not known"),
 }
 
 
@@ -99,18 +103,27 @@ class RowWarner:
         state, zip_code = order.get("to_state", ""), order.get("to_zip", "")
         states = states_of(zip_code) if order.get("to_country") == "US" else frozenset()
         if states and state and state not in states:
-            there = " or ".join(sorted(states))
-            yield "to_zip", WarningKind.zip_state, f"ZIP code {shown(zip_code)} is in {there}, not in {shown(state)}."
+            there = _(" or ").join(sorted(states))
+            yield (
+                "to_zip",
+                WarningKind.zip_state,
+                _("ZIP code %(zip_code)s is in %(there)s, not in %(state)s.")
+                % {"zip_code": shown(zip_code), "there": there, "state": shown(state)},
+            )
         first = self._first_with_same_address(order, number)
         if first is not None and (order.get("to_name") or order.get("to_company")):
-            message = f"Row {first} goes to the same recipient at the same address. Is this order in the file twice?"
+            message = _(
+                "Row %(first)s goes to the same recipient at the same address. Is this order in the file twice?"
+            ) % {"first": first}
             yield "to_name" if order.get("to_name") else "to_company", WarningKind.double_order, message
         ounces = float(order.get("weight", "0"))
         if ounces > HEAVY_OUNCES:
-            message = f"This is {ounces / 16:,.0f} lb; no parcel carrier takes more than 150. Is the unit right?"
+            message = _("This is %(pounds)s lb; no parcel carrier takes more than 150. Is the unit right?") % {
+                "pounds": f"{ounces / 16:,.0f}"
+            }
             yield "weight", WarningKind.heavy, message
         if self._has_sizes and not any(order.get(column) for column in SIZE_COLUMNS):
-            yield "length", WarningKind.no_sizes, "There are no sizes, so the carrier goes by the weight alone."
+            yield "length", WarningKind.no_sizes, _("There are no sizes, so the carrier goes by the weight alone.")
         yield from self._about_the_service(order)
 
     def _about_the_service(self, order: Mapping[str, str]) -> Iterator[tuple[str, WarningKind, str]]:
@@ -118,10 +131,12 @@ class RowWarner:
         wanted = squash(name)
         street = f"{order.get('to_street1', '')} {order.get('to_street2', '')}"
         if wanted.startswith(_NO_PO_BOXES) and _PO_BOX.search(street):
-            message = f"“{shown(name)}” may not deliver to a post office box."
+            message = _("“%(name)s” may not deliver to a post office box.") % {"name": shown(name)}
             yield "to_street1", WarningKind.po_box, message
         if wanted and wanted not in _KNOWN_SERVICES:
-            message = "This service name is not known here. Rows whose service the carrier does not offer are rejected."
+            message = _(
+                "This service name is not known here. Rows whose service the carrier does not offer are rejected."
+            )
             yield "service", WarningKind.service, message
 
     def _first_with_same_address(self, order: Mapping[str, str], number: int) -> int | None:

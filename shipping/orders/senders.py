@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from shipping.models import Sender
 from shipping.orders.addresses import check_address, tidy
@@ -57,7 +58,7 @@ def set_sender(
     problems = dict(checked.problems)
     for field in ("name", "zip", "phone"):
         if not given[field]:
-            problems[field] = "This is needed."
+            problems[field] = _("This is needed.")
     if problems:
         raise SenderRefused(problems)
     with transaction.atomic():

@@ -10,6 +10,8 @@ from enum import Enum
 from typing import IO, Protocol
 
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
 
 from shipping.orders.errors import OrderFileError
 
@@ -68,7 +70,8 @@ def limited(chunks: Iterable[bytes]) -> Iterator[bytes]:
         size += len(chunk)
         if size > settings.IMPORT_MAX_BYTES:
             raise OrderFileError(
-                f"The file is larger than {settings.IMPORT_MAX_BYTES:,} bytes. Split it and import the parts."
+                _("The file is larger than %(most)s bytes. Split it and import the parts.")
+                % {"most": intcomma(settings.IMPORT_MAX_BYTES)}
             )
         yield chunk
 

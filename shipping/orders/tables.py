@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from shipping.orders.columns import SIZE_COLUMNS, HeaderMapping, Layout, lay_out, told_apart
 from shipping.orders.errors import OrderFileError
@@ -20,14 +23,19 @@ MOST_COLUMNS = 200
 MEASURES = frozenset({"weight", *SIZE_COLUMNS})
 
 _PROBLEMS = {
-    CellKind.long_number: "This number has more digits than a spreadsheet keeps (15), so the last ones may be wrong."
-    " Format the column as text and enter it again.",
-    CellKind.date: "This cell holds a date. If it was no date when it was entered, format the column as text and enter"
-    " it again.",
-    CellKind.boolean: "This cell holds TRUE or FALSE, which is no value here.",
-    CellKind.error: "This cell holds an error of the spreadsheet.",
-    CellKind.formula: "This cell holds a formula whose result is not in the file. Open it in a spreadsheet, save it"
-    " and upload it again.",
+    CellKind.long_number: gettext_lazy(
+        "This number has more digits than a spreadsheet keeps (15), so the last ones may be wrong."
+        " Format the column as text and enter it again."
+    ),
+    CellKind.date: gettext_lazy(
+        "This cell holds a date. If it was no date when it was entered, format the column as text and enter it again."
+    ),
+    CellKind.boolean: gettext_lazy("This cell holds TRUE or FALSE, which is no value here."),
+    CellKind.error: gettext_lazy("This cell holds an error of the spreadsheet."),
+    CellKind.formula: gettext_lazy(
+        "This cell holds a formula whose result is not in the file. Open it in a spreadsheet, save it"
+        " and upload it again."
+    ),
 }
 
 
@@ -71,12 +79,15 @@ def read_headers(file: IO[bytes]) -> Headed:
     with closing(source.rows(file)) as rows:
         first = next(rows, None)
     if first is None:
-        raise OrderFileError("The file is empty.")
+        raise OrderFileError(_("The file is empty."))
     headers = [cell.strip() for cell in first.cells]
     while headers and not headers[-1]:
         headers.pop()
     if len(headers) > MOST_COLUMNS:
-        raise OrderFileError(f"The table has {len(headers):,} columns; at most {MOST_COLUMNS} are read.")
+        raise OrderFileError(
+            _("The table has %(columns)s columns; at most %(most)s are read.")
+            % {"columns": intcomma(len(headers)), "most": MOST_COLUMNS}
+        )
     named = tuple(name or f"Column {place}" for place, name in enumerate(headers, start=1))
     return Headed(digest=about.digest, source=source, headers=named, notices=about.notices)
 
@@ -109,7 +120,8 @@ def read_records(file: IO[bytes], table: Table) -> Generator[Record, None, None]
         for number, row in enumerate(itertools.islice(rows, 1, None), start=1):
             if number > settings.IMPORT_MAX_ROWS:
                 raise OrderFileError(
-                    f"The file has more than {settings.IMPORT_MAX_ROWS:,} orders. Split it and import the parts."
+                    _("The file has more than %(most)s orders. Split it and import the parts.")
+                    % {"most": intcomma(settings.IMPORT_MAX_ROWS)}
                 )
             yield _told(number, row, table.layout) if row.kinds else Record(number, row.line, row.cells)
 
@@ -125,9 +137,12 @@ def _told(number: int, row: RawRow, layout: Layout) -> Record:
         if column is None or (kind is CellKind.long_number and column in MEASURES):
             continue
         if kind is not CellKind.number:
-            problems[place] = _PROBLEMS[kind]
+            problems[place] = str(_PROBLEMS[kind])
         elif column == "to_zip" and (zip_code := _restored_zip(cells, layout)):
-            remarks[place] = f"The workbook held the number {cells[place]}; it was read as ZIP code {zip_code}."
+            remarks[place] = _("The workbook held the number %(number)s; it was read as ZIP code %(zip_code)s.") % {
+                "number": cells[place],
+                "zip_code": zip_code,
+            }
             cells[place] = zip_code
     return Record(number, row.line, cells, problems, remarks)
 

@@ -1,6 +1,7 @@
 """From a checked upload to its job: when that is made, what it notes, and when it starts. Under the upload's lock."""
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from shipping.models import Job, Sender, Upload
 from shipping.orders.checking import FileReport
@@ -24,7 +25,7 @@ def ship_at_once(upload: Upload, report: FileReport, *, duplicate: bool) -> None
     sender = Sender.objects.current()
     held = sorted(kind.value for kind in report.rows_by_kind if kind in HOLDING_WARNINGS)
     if duplicate or held or sender is None or not report.good_rows:
-        upload.problem = "It was not shipped at once, because there is something to look at first."
+        upload.problem = _("It was not shipped at once, because there is something to look at first.")
         move(upload, UploadStatus.ready)
         return
     upload.starts = True
@@ -47,7 +48,7 @@ def make_job(upload: Upload) -> Job:
     require_no_duplicate(upload.digest, allow_duplicate=accepted)
     sender = upload.sender or Sender.objects.current()
     if sender is None:
-        raise Refused("No sender is set.")
+        raise Refused(_("No sender is set."))
     job = JobService().create_job(
         name=upload.name,
         carrier=upload.carrier,

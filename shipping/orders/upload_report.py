@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from shipping.models import Upload
 from shipping.orders.checking import FileReport, PreviewRow
 from shipping.orders.checks import CheckedRow
@@ -35,7 +37,7 @@ def report_of(report: FileReport) -> dict[str, Any]:
         "warning_kinds": [
             {
                 "kind": kind.value,
-                "label": WARNING_LABELS[kind],
+                "label": str(WARNING_LABELS[kind]),
                 "rows": rows,
                 "first": list(report.first_by_kind[kind]),
             }
@@ -81,10 +83,10 @@ def error_lines(upload: Upload) -> Iterator[list[str]]:
 def _notices(table: Table) -> Iterator[str]:
     layout = table.layout
     if not any(column in layout.places for column in SIZE_COLUMNS):
-        yield "The file has no sizes: the carrier goes by weight alone."
+        yield _("The file has no sizes: the carrier goes by weight alone.")
     by_name = {preset.header: preset.target for preset in presets(layout.headers)}
     if table.mapping is not None and dict(table.mapping) != by_name:
-        yield "The columns are read as they were chosen for this file, or for an earlier one with the same headers."
+        yield _("The columns are read as they were chosen for this file, or for an earlier one with the same headers.")
 
 
 def _error(error: RowError, headers: frozenset[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import IO
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from shipping.models import Job, Upload
 from shipping.models.clock import book_now, local_seconds
@@ -77,7 +78,11 @@ class Turn:
         if not upload.is_working or not upload.waits_for_worker:
             return None
         if upload.takes >= MOST_TAKES:
-            fail(upload, f"The work on this file was cut off {MOST_TAKES} times. Split it, or save it as CSV.")
+            fail(
+                upload,
+                _("The work on this file was cut off %(times)s times. Split it, or save it as CSV.")
+                % {"times": MOST_TAKES},
+            )
             return None
         upload.turn += 1
         upload.takes += 1
@@ -147,7 +152,7 @@ class Turn:
                 progress=self.progress,
             )
         if report.digest != upload.digest:
-            raise OrderFileError("The file is not the one that was uploaded. Upload it again.")
+            raise OrderFileError(_("The file is not the one that was uploaded. Upload it again."))
         kept = report_of(report)
         with self._mine(UploadStatus.checking) as mine:
             mine.rows, mine.rows_read = report.rows, report.rows
@@ -166,7 +171,7 @@ class Turn:
         with _open(upload) as file:
             table = open_table(file, upload.mapping)
             if table.digest != upload.digest:
-                raise OrderFileError("The file is not the one that was uploaded. Upload it again.")
+                raise OrderFileError(_("The file is not the one that was uploaded. Upload it again."))
             job = upload.job or self._make_job()
             if job is None:
                 return
@@ -222,4 +227,4 @@ def _open(upload: Upload) -> Iterator[IO[bytes]]:
 
 def _lost_file(error: OSError) -> str:
     logger.warning("The file of an upload can't be read: %s", error)
-    return "The uploaded file can’t be read any more. Upload it again."
+    return _("The uploaded file can’t be read any more. Upload it again.")

@@ -265,7 +265,7 @@ def _digest_and_size(file: IO[bytes]) -> tuple[str, int]:
         digest.update(chunk)
         size += len(chunk)
     if not size:
-        raise OrderFileError("The file is empty.")
+        raise OrderFileError(_("The file is empty."))
     return digest.hexdigest(), size
 
 

@@ -16,6 +16,8 @@ from typing import IO, Any
 from xml.etree.ElementTree import ParseError, iterparse
 from xml.parsers import expat
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell.read_only import ReadOnlyCell
 from openpyxl.utils.exceptions import InvalidFileException
@@ -59,9 +61,11 @@ def is_workbook(file: IO[bytes]) -> bool:
     first = file.read(4)
     if first == _COMPOUND:
         raise OrderFileError(
-            "The workbook is protected by a password. Save it without one, or as CSV."
+            _("The workbook is protected by a password. Save it without one, or as CSV.")
             if _holds(file, _ENCRYPTED)
-            else "This is an old Excel workbook (.xls) or another Office file. Open it and save it as .xlsx or as CSV."
+            else _(
+                "This is an old Excel workbook (.xls) or another Office file. Open it and save it as .xlsx or as CSV."
+            )
         )
     return first == _ZIP
 
@@ -81,7 +85,8 @@ class WorkbookSource:
             for number, row in enumerate(_filled_rows(workbook, sheet)):
                 if number > MOST_ORDERS:
                     raise OrderFileError(
-                        f"The workbook has more than {MOST_ORDERS:,} orders. Save it as CSV and take that file."
+                        _("The workbook has more than %(most)s orders. Save it as CSV and take that file.")
+                        % {"most": intcomma(MOST_ORDERS)}
                     )
                 yield row
 
@@ -94,11 +99,14 @@ def open_workbook(file: IO[bytes]) -> tuple[Bytes, WorkbookSource]:
     with _opened(file) as workbook:
         filled = [sheet.title for sheet in _visible_sheets(workbook) if _holds_anything(workbook, sheet)]
     if not filled:
-        raise OrderFileError("The workbook has no visible sheet with anything in it. Save the orders as CSV.")
+        raise OrderFileError(_("The workbook has no visible sheet with anything in it. Save the orders as CSV."))
     notices = []
     if len(filled) > 1:
         others = ", ".join(f"“{shown(title)}”" for title in filled[1:6])
-        notices.append(f"Only the sheet “{shown(filled[0])}” was read; there is also {others}.")
+        notices.append(
+            _("Only the sheet “%(sheet)s” was read; there is also %(others)s.")
+            % {"sheet": shown(filled[0]), "others": others}
+        )
     return Bytes(digest=digest.hexdigest(), notices=tuple(notices)), WorkbookSource(filled[0])
 
 
@@ -128,7 +136,7 @@ def _opened(file: IO[bytes]) -> Iterator[Workbook]:
         raise
     except _DAMAGED as error:
         raise OrderFileError(
-            "The workbook can’t be read; it may be damaged. Open it in a spreadsheet and save it again, or as CSV."
+            _("The workbook can’t be read; it may be damaged. Open it in a spreadsheet and save it again, or as CSV.")
         ) from error
 
 
@@ -141,17 +149,17 @@ def _check_archive(file: IO[bytes]) -> None:
         parts = archive.infolist()
         names = {part.filename for part in parts}
         if "xl/workbook.bin" in names:
-            raise OrderFileError("This is a binary workbook (.xlsb). Save it as .xlsx or as CSV.")
+            raise OrderFileError(_("This is a binary workbook (.xlsb). Save it as .xlsx or as CSV."))
         if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
-            raise OrderFileError("This is an archive, but no Excel workbook. Save the orders as .xlsx or as CSV.")
+            raise OrderFileError(_("This is an archive, but no Excel workbook. Save the orders as .xlsx or as CSV."))
         if any(part.flag_bits & 1 for part in parts):
-            raise OrderFileError("The workbook is protected by a password. Save it without one, or as CSV.")
+            raise OrderFileError(_("The workbook is protected by a password. Save it without one, or as CSV."))
         if len(parts) > MOST_PARTS:
-            raise OrderFileError("The workbook has too many parts. Save the sheet of orders as CSV.")
+            raise OrderFileError(_("The workbook has too many parts. Save the sheet of orders as CSV."))
         for part in parts:
             if part.filename.endswith((".xml", ".rels")):
                 if part.file_size > _most_bytes(part.filename):
-                    raise OrderFileError("The workbook is too large when it is unpacked. Save it as CSV.")
+                    raise OrderFileError(_("The workbook is too large when it is unpacked. Save it as CSV."))
                 _refuse_document_type(archive, part)
 
 
@@ -166,7 +174,7 @@ def _refuse_document_type(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> No
     begun = False
 
     def refuse(*_declaration: object) -> None:
-        raise OrderFileError("The workbook holds declarations that no spreadsheet writes. Save it as CSV.")
+        raise OrderFileError(_("The workbook holds declarations that no spreadsheet writes. Save it as CSV."))
 
     def begin(*_element: object) -> None:
         nonlocal begun
@@ -212,11 +220,17 @@ def _filled_rows(workbook: Any, sheet: Any) -> Generator[RawRow, None, None]:
                 reader.row_counter, reader.col_counter = line, 0
                 cells = {}
                 if line > MOST_LINES:
-                    raise OrderFileError(f"The sheet has more than {MOST_LINES:,} lines. Save the orders as CSV.")
+                    raise OrderFileError(
+                        _("The sheet has more than %(most)s lines. Save the orders as CSV.")
+                        % {"most": intcomma(MOST_LINES)}
+                    )
             elif event == "end" and element.tag == _CELL_TAG:
                 place, text, kind = _read_cell(reader, sheet, element)
                 if len(cells) >= MOST_CELLS or not 0 <= place < MOST_CELLS:
-                    raise OrderFileError(f"Line {line} of the sheet has more than {MOST_CELLS:,} cells.")
+                    raise OrderFileError(
+                        _("Line %(line)s of the sheet has more than %(most)s cells.")
+                        % {"line": line, "most": intcomma(MOST_CELLS)}
+                    )
                 if text or kind is CellKind.formula:
                     cells[place] = (text, kind)
                 element.clear()
