@@ -24,6 +24,7 @@ from shipping.exports.label_sheets import (
     unprintable_rows,
 )
 from shipping.exports.printing import Marked, mark_printed, mark_unprinted
+from shipping.exports.row_ranges import BadRange, RowRanges
 from shipping.models import Job
 from shipping.views.access import PageRequest, job_or_404, page, whole_number
 from shipping.views.results import file_name
@@ -40,13 +41,13 @@ class SheetLine:
 
 @page()
 def label_sheets(request: PageRequest, job_id: int) -> HttpResponseBase:
-    """The parts of all labels bought so far, of those not printed, or of some rows."""
-    return _page(request, job_or_404(job_id), LabelsForm(request.GET))
-
-
-def _page(request: PageRequest, job: Job, form: LabelsForm, status: int = 200) -> HttpResponseBase:
+    """The parts of all labels bought so far, of those not printed, of some rows or of ticked ones (`?row=3&row=4`)."""
+    job = job_or_404(job_id)
+    if "row" in request.GET:
+        return _of_ticked_rows(request, job)
+    form = LabelsForm(request.GET)
     if not form.is_valid():
-        return render(request, "shipping/label_sheets.html", {"job": job, "form": form, "sent": {}}, status=status)
+        return render(request, "shipping/label_sheets.html", {"job": job, "form": form, "sent": {}})
     choice = form.choice(newest_label(job))
     sent = {name: request.GET[name] for name in ("only", "rows") if request.GET.get(name)}
     after = whole_number(request, "after") or 0
@@ -65,7 +66,16 @@ def _page(request: PageRequest, job: Job, form: LabelsForm, status: int = 200) -
         "unprintable": _unprintable(job, choice, found),
         "sheet_labels": SHEET_LABELS,
     }
-    return render(request, "shipping/label_sheets.html", context, status=status)
+    return render(request, "shipping/label_sheets.html", context)
+
+
+def _of_ticked_rows(request: PageRequest, job: Job) -> HttpResponseBase:
+    try:
+        rows = str(RowRanges.parse(",".join(request.GET.getlist("row"))))
+    except BadRange as error:
+        messages.error(request, str(error))
+        return redirect("shipping:label_sheets", job.pk)
+    return redirect(_address(job, {"rows": rows}))
 
 
 def _line(job: Job, choice: Choice, sheet: Sheet, sent: dict[str, str]) -> SheetLine:

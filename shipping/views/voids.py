@@ -65,13 +65,13 @@ def void_label(request: PageRequest, label_id: int) -> HttpResponseBase:
 
 @page("shipping.void_job")
 def void_selection(request: PageRequest, job_id: int) -> HttpResponseBase:
-    """Void the labels that were ticked (`?label=…`) or the current labels of some rows (`?rows=1-50,77`)."""
+    """Void the labels that were ticked (`?label=…`) or the current labels of some rows (`?rows=1-50,77`, `?row=3`)."""
     job = job_or_404(job_id)
-    if "rows" not in request.GET:
+    if not {"rows", "row"} & set(request.GET):
         ticked = [key for key in request.GET.getlist("label") if key.isascii() and key.isdigit() and len(key) <= 18]
         return _void(request, job, Label.objects.filter(job=job, pk__in=[int(key) for key in ticked[:MOST_LABELS]]))
     try:
-        rows = RowRanges.parse(request.GET["rows"])
+        rows = RowRanges.parse(",".join(request.GET.getlist("rows") + request.GET.getlist("row")))
     except BadRange as error:
         messages.error(request, str(error))
         return redirect("shipping:voids", job_id)

@@ -116,6 +116,18 @@ def test_a_selection_of_rows(browser: Client) -> None:
     assert texts(content_of(browser.get(link))) == [label_of(job, number).tracking_number for number in (2, 4, 5)]
 
 
+def test_rows_that_were_ticked_on_the_jobs_page(browser: Client) -> None:
+    job = make_labelled_job(5, bought=4)
+    page = browser.get(f"/jobs/{job.pk}/")
+    ticks = [tick["value"] for tick in tags(page, "input") if tick.get("name") == "row" and tick["form"] == "chosen"]
+    assert ticks == ["1", "2", "3", "4"], "only rows with a label"
+    response = browser.get(address(job, "?row=4&row=1&row=2"), follow=True)
+    assert response.redirect_chain[-1][0] == address(job, "?rows=1-2%2C+4")
+    (link,) = pdf_links(response)
+    assert texts(content_of(browser.get(link))) == [label_of(job, number).tracking_number for number in (1, 2, 4)]
+    assert "names no rows" in text(browser.get(address(job, "?row=x"), follow=True))
+
+
 def test_rows_that_are_none_are_refused_with_the_field(browser: Client) -> None:
     job = make_labelled_job(1)
     response = browser.get(address(job, "?rows=abc"))

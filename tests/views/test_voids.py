@@ -93,8 +93,9 @@ def test_ticked_labels_and_rows_are_voided_together(browser: Client) -> None:
     ticked = "&".join(f"label={label_of(job, number).pk}" for number in (1, 3))
     confirm(browser, f"/jobs/{job.pk}/voids/new/?{ticked}")
     confirm(browser, f"/jobs/{job.pk}/voids/new/?rows=3-4")
+    confirm(browser, f"/jobs/{job.pk}/voids/new/?row=4&row=5")
     ordered = Label.objects.void_owed().order_by("row__number").values_list("row__number", flat=True)
-    assert list(ordered) == [1, 3, 4]
+    assert list(ordered) == [1, 3, 4, 5]
 
 
 @pytest.mark.parametrize("query", ["", "?rows=abc", "?label=x", "?label=99999999999999999999", "?rows=5"])
