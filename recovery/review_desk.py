@@ -13,7 +13,7 @@ from django.http import QueryDict
 from recovery.review import DECIDABLE, decidable_at
 from recovery.review_many import ManyDecision
 from recovery.row_forms import ManyForm, RowForm
-from recovery.shown import Reason, RowList, ShownList, Sums, sums_of
+from recovery.shown import Reason, RowList, ShownList, Sums, sums_of, whole_sums
 from shipping.liveness import live_run_ids
 from shipping.models import Job, Row
 from shipping.models.clock import book_now
@@ -155,8 +155,7 @@ def failed_for(job: Job) -> list[FailedFor]:
     found = []
     for group in groups:
         reason = Reason(group["error_code"], group["error_message"])
-        sums = Sums(group["rows"], group["keys"], group["attempts"], group["claims"])
-        note = ShownList(RowList(job.pk, RowStatus.failed, reason), sums).signed()
+        note = ShownList(RowList(job.pk, RowStatus.failed, reason), whole_sums(group)).signed()
         found.append(FailedFor(reason=reason, count=group["rows"], first=group["first"], note=note))
     return found
 

@@ -3,6 +3,7 @@
 A decision about rows is bound to them; whether they still hold is compared under the job's lock.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -98,7 +99,12 @@ def sums_of(rows: RowQuerySet) -> Sums:
     found = rows.order_by().aggregate(
         rows=Count("pk"), keys=Sum("pk", default=0), attempts=Sum("attempt", default=0), claims=Sum("claims", default=0)
     )
-    return Sums(**found)
+    return whole_sums(found)
+
+
+def whole_sums(found: Mapping[str, Any]) -> Sums:
+    """Sums as the database tells them: PostgreSQL's are decimals."""
+    return Sums(*(int(found[name]) for name in ("rows", "keys", "attempts", "claims")))
 
 
 @dataclass(frozen=True, slots=True)
