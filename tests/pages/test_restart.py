@@ -216,6 +216,27 @@ def test_a_job_that_went_on_meanwhile_says_who_chose_what(
     assert _fresh(job).sweep == Sweep.none
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_pressed_twice_it_restarts_once_and_says_so_calmly(browser: Client, job: Job, headers: dict[str, str]) -> None:
+    confirmation = hidden(browser.get(_address(job)), "confirmation", action=_address(job))
+    sent = {"confirmation": confirmation, "typed_rows": "7"}
+    browser.post(_address(job), sent, headers=headers)
+    epoch = _fresh(job).epoch
+
+    again = browser.post(_address(job), sent, headers=headers)
+
+    assert again.status_code == (200 if headers else 409)
+    assert "You chose this already" in text(again)
+    assert _fresh(job).epoch == epoch
+    assert job.events.filter(kind=EventKind.restarted).count() == 1
+
+
+def test_it_says_that_the_second_labels_are_duplicates_and_what_they_cost(browser: Client, job: Job) -> None:
+    modal = text(browser.get(_address(job), headers=HTMX))
+
+    assert "The second ones are duplicates: about $70.00 more, on top of the $70.00 that the first ones cost." in modal
+
+
 @pytest.mark.parametrize("confirmation", ["", "nonsense", "a:b:c"])
 def test_a_forged_confirmation_changes_nothing(browser: Client, job: Job, confirmation: str) -> None:
     response = browser.post(_address(job), {"confirmation": confirmation, "typed_rows": "7"})
