@@ -76,7 +76,12 @@ class JobReads:
         """Rows of which nobody knows whether their label was bought, by row number. `live_runs` are the job's live
         runs, where they are known already.
         """
-        return self.get_rows(job_id).in_doubt(liveness.live_run_ids(job_id) if live_runs is None else live_runs)
+        live_runs = liveness.live_run_ids(job_id) if live_runs is None else live_runs
+        return _found_by_debt(Row.objects.filter(job=job_id).in_doubt(live_runs))
+
+    def rows_in_the_air(self, job_id: int) -> RowQuerySet:
+        """Rows whose purchase was sent and not answered, whether anybody waits for it or not, by row number."""
+        return _found_by_debt(Row.objects.filter(job=job_id).owed().filter(status=RowStatus.in_flight))
 
     def labelled_rows(self, job_id: int, mark: int) -> RowQuerySet:
         """Completed rows whose label is not newer than the label `mark`, with their labels, by row number."""
@@ -129,6 +134,13 @@ class JobReads:
             labelled_cents=job.cost_cents - later_cents,
             seen_event=Event.objects.filter(job=job).order_by("-pk").values_list("pk", flat=True).first() or 0,
         )
+
+
+def _found_by_debt(rows: RowQuerySet) -> RowQuerySet:
+    """These rows that owe an answer, by row number. They are few, and the index of debts finds them; asked for in the
+    order of their numbers in one step, SQLite would go through all rows of the job.
+    """
+    return Row.objects.filter(pk__in=rows.order_by().values("pk")).order_by("number")
 
 
 def _cost_of_labels(rows: RowQuerySet) -> int:

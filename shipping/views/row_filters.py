@@ -57,10 +57,12 @@ def row_filters(standing: Standing) -> list[RowFilter]:
 
 def filtered_rows(standing: Standing, row_filter: str) -> RowQuerySet:
     """The job's rows that a filter chooses, by row number."""
-    rows = JobService().get_rows(standing.job.pk)
+    service = JobService()
     if row_filter == IN_DOUBT:
-        return rows.in_doubt(standing.live_runs)
+        return service.rows_in_doubt(standing.job.pk, standing.live_runs)
+    if row_filter == RowStatus.in_flight:
+        return service.rows_in_the_air(standing.job.pk)
     # Skipped rows have no index: where there are none, they must not be looked for in a million others.
     if row_filter == RowStatus.skipped and not standing.job.skipped_rows:
         return Row.objects.none()
-    return rows.filter(status=row_filter) if row_filter else rows
+    return service.get_rows(standing.job.pk, row_filter or None)
