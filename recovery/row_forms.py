@@ -55,7 +55,9 @@ class RowForm(forms.Form):
     def shown_with(cls, row: Row) -> "RowForm":
         """An unsent form for a row as it is now."""
         form = cls(initial={"shown": sign_row(row)}, auto_id=f"row_{row.number}_%s")
-        if row.status != RowStatus.needs_review:
+        if row.status == RowStatus.needs_review:
+            form.fields["reason"].help_text = _("Needed to buy it or to void it; kept in the job's history.")
+        else:
             form.fields["reason"].label = _("Reason (may be left out)")
             form.fields["reason"].help_text = ""
         return form
