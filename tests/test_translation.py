@@ -17,9 +17,11 @@ from django.test import Client
 from django.utils import translation
 
 from shipping.models import Event, Job, Label, Row, Run, Sender, Upload
+from shipping.orders.columns import COLUMNS
 from shipping.preferences import TIME_ZONES
 from shipping.templatetags.money import money
 from shipping.views.help_pages import TOPICS
+from tests.orders.conftest import numbered_orders, order_file
 from tests.support.addresses import addresses
 from tests.support.states import make_jobs
 from tests.views.conftest import browser_of, grant, viewer
@@ -134,8 +136,8 @@ def _values() -> Iterator[str]:
     for sender in Sender.objects.all():
         yield from _strings(list(sender.__dict__.values()))
     for upload in Upload.objects.all():
-        yield from (upload.name, upload.file_name, upload.carrier, upload.problem)
-        yield from _strings([upload.headers, upload.sample, upload.report])
+        yield from (upload.name, upload.file_name, upload.carrier)
+        yield from _strings([upload.headers, upload.sample])
     yield from (run.host for run in Run.objects.all())
     yield from (user.get_username() for user in User.objects.all())
 
@@ -151,8 +153,8 @@ def _strings(value: Any) -> Iterable[str]:
 
 
 @pytest.fixture
-def examples(clerk: User) -> dict[str, list[Any]]:
-    """What each argument of an address can be."""
+def examples(clerk: User, pseudo: None) -> dict[str, list[Any]]:
+    """What each argument of an address can be; the uploads were checked in the pseudo-language."""
     jobs = make_jobs(clerk)
     client = browser_of(grant(clerk, "change_job"))
     files = [good_file(), bad_file(), named(io.BytesIO(b"Who,Where\nAnn Lee,Denver\n"))]
@@ -210,6 +212,24 @@ def test_parts_that_htmx_fetches_are_wholly_translated(
     short = {**examples, "slug": ["stuck"], "job_id": examples["job_id"][:2]}
 
     assert _find(client, (path for path in addresses(short) if path != "/preferences/"), headers=HTMX) == []
+
+
+def test_what_is_found_in_files_of_orders_is_wholly_translated(
+    clerk: User, examples: dict[str, list[Any]], pseudo: None
+) -> None:
+    client = browser_of(grant(clerk, "change_job"))
+    orders = numbered_orders(6)
+    orders[1] |= {"to_state": "ZZ", "to_name": ""}
+    orders[2] |= {"weight": "1,5", "length": "8"}
+    orders[3] |= {"to_zip": "02134", "service": "Nonsense"}
+    orders[4] |= {"to_city": "A" * 200, "to_country": "Atlantis"}
+    orders[5] = {**orders[0], "reference": "other", "weight": "99999"}
+    uploads = [*examples["upload_id"], uploaded(client, named(order_file(*orders))).pk]
+    typed = {*COLUMNS, "MA", *(value for order in orders for value in order.values())}
+
+    found = _find(client, [f"/uploads/{pk}/{part}" for pk in uploads for part in ("", "columns/")], typed=typed)
+
+    assert found == []
 
 
 def test_pages_tell_those_without_rights_in_their_language(
