@@ -1,9 +1,11 @@
 """One box that finds a job, an order reference, a recipient or a tracking number, quickly in however many rows."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.test import Client
@@ -162,6 +164,22 @@ def test_a_row_with_a_new_recipient_is_found_under_the_new_name_only(job: Job) -
 )
 def test_keys_are_what_people_type(make: Callable[[str], str], value: str, key: str) -> None:
     assert make(value) == key
+
+
+def test_records_from_before_there_were_keys_get_theirs(job: Job) -> None:
+    complete_row(add_row(job, "Ann Lee", "SO-1"), tracking_number="94001111")
+    Job.objects.update(name_key="")
+    Row.objects.update(name_key="", surname_key="", reference_key="")
+    Label.objects.update(tracking_key="", tracking_end_key="")
+    assert found("lee") == found("so1") == found("94001111") == {}
+
+    import_module("shipping.migrations.0008_fill_search_keys").fill(apps, None)
+
+    assert found("lee") == {"surnames": ["Ann Lee"]}
+    assert found("so1") == {"references": ["Ann Lee"]}
+    assert found("94001111") == {"tracking": ["94001111"]}
+    assert found("1111") == {"tracking_ends": ["94001111"]}
+    assert found("autumn") == {"jobs": ["Autumn orders"]}
 
 
 # --- Pages -----------------------------------------------------------------------------------------------
