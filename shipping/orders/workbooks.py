@@ -28,11 +28,11 @@ from shipping.orders.errors import OrderFileError, shown
 from shipping.orders.sources import Bytes, CellKind, RawRow, byte_chunks, limited
 
 MOST_ORDERS = 100_000
-# What the parts of a workbook may measure when they are unpacked. 100,000 orders of 16 columns have a sheet of 90 MB
-# and texts of 60 MB; those texts are held in memory while the sheet is read.
+# What the parts of a workbook may measure when they are unpacked. 100,000 orders of 16 columns were a sheet of 55 MB
+# and 700,000 different texts of 22 MB; the texts are held in memory (120 MB for these).
 MOST_PARTS = 5_000
 SHEET_BYTES = 400_000_000
-TEXTS_BYTES = 100_000_000
+TEXTS_BYTES = 64_000_000
 PART_BYTES = 20_000_000
 # As many as Excel itself has.
 MOST_LINES = 1_048_576
@@ -72,23 +72,25 @@ def is_workbook(file: IO[bytes]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class WorkbookSource:
-    """One sheet of a workbook."""
+    """One sheet of an open workbook; its texts are in memory, and are read once for all that is asked of it."""
 
-    sheet: str
+    workbook: Workbook
+    sheet: ReadOnlyWorksheet
 
-    def rows(self, file: IO[bytes]) -> Generator[RawRow, None, None]:
-        """Every row that holds anything, the header first. Raises OrderFileError for a damaged workbook, and for more
-        than MOST_ORDERS orders.
+    def rows(self, file: IO[bytes]) -> Generator[RawRow, None, None]:  # noqa: ARG002 (the workbook holds it open)
+        """Every row that holds anything, the header first; none has fewer cells than that. Raises OrderFileError for a
+        damaged workbook, and for more than MOST_ORDERS orders.
         """
-        with _opened(file) as workbook:
-            sheet = workbook[self.sheet]
-            for number, row in enumerate(_filled_rows(workbook, sheet)):
+        width = 0
+        with _whatever_is_damaged():
+            for number, row in enumerate(_filled_rows(self.workbook, self.sheet)):
                 if number > MOST_ORDERS:
                     raise OrderFileError(
                         _("The workbook has more than %(most)s orders. Save it as CSV and take that file.")
                         % {"most": intcomma(MOST_ORDERS)}
                     )
-                yield row
+                width = width or len(row.cells)
+                yield RawRow(row.line, row.cells + [""] * (width - len(row.cells)), row.kinds)
 
 
 def open_workbook(file: IO[bytes]) -> tuple[Bytes, WorkbookSource]:
@@ -96,18 +98,21 @@ def open_workbook(file: IO[bytes]) -> tuple[Bytes, WorkbookSource]:
     digest = hashlib.sha256()
     for chunk in limited(byte_chunks(file)):
         digest.update(chunk)
-    with _opened(file) as workbook:
-        filled = [sheet.title for sheet in _visible_sheets(workbook) if _holds_anything(workbook, sheet)]
+    with _whatever_is_damaged():
+        _check_archive(file)
+        file.seek(0)
+        workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        filled = [sheet for sheet in _visible_sheets(workbook) if _holds_anything(workbook, sheet)]
     if not filled:
         raise OrderFileError(_("The workbook has no visible sheet with anything in it. Save the orders as CSV."))
     notices = []
     if len(filled) > 1:
-        others = ", ".join(f"“{shown(title)}”" for title in filled[1:6])
+        others = ", ".join(f"“{shown(sheet.title)}”" for sheet in filled[1:6])
         notices.append(
             _("Only the sheet “%(sheet)s” was read; there is also %(others)s.")
-            % {"sheet": shown(filled[0]), "others": others}
+            % {"sheet": shown(filled[0].title), "others": others}
         )
-    return Bytes(digest=digest.hexdigest(), notices=tuple(notices)), WorkbookSource(filled[0])
+    return Bytes(digest=digest.hexdigest(), notices=tuple(notices)), WorkbookSource(workbook, filled[0])
 
 
 # --- Parts -----------------------------------------------------------------------------------------------
@@ -123,15 +128,10 @@ def _holds(file: IO[bytes], wanted: bytes) -> bool:
 
 
 @contextmanager
-def _opened(file: IO[bytes]) -> Iterator[Workbook]:
-    """The workbook, open. Whatever is wrong with its insides is raised as OrderFileError."""
-    file.seek(0)
+def _whatever_is_damaged() -> Iterator[None]:
+    """What openpyxl stumbles over is raised as OrderFileError."""
     try:
-        _check_archive(file)
-        file.seek(0)
-        workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        with closing(workbook):
-            yield workbook
+        yield
     except OrderFileError:
         raise
     except _DAMAGED as error:
@@ -203,7 +203,7 @@ def _filled_rows(workbook: Any, sheet: Any) -> Generator[RawRow, None, None]:
     `Any`: openpyxl's own reading of rows tells neither a formula without a result nor a row that never ends, so its
     private parts are used here; the tests hold them against the pinned version.
     """
-    line = 0
+    line = seen = 0
     cells: dict[int, tuple[str, CellKind | None]] = {}
     with closing(sheet._get_source()) as source:  # noqa: SLF001
         reader = WorkSheetParser(
@@ -214,30 +214,35 @@ def _filled_rows(workbook: Any, sheet: Any) -> Generator[RawRow, None, None]:
             date_formats=workbook._date_formats,  # noqa: SLF001
             timedelta_formats=workbook._timedelta_formats,  # noqa: SLF001
         )
-        for event, element in iterparse(source, events=("start", "end")):  # noqa: S314 (no document type got here)
-            if event == "start" and element.tag == ROW_TAG:
-                line = int(element.get("r") or line + 1)
-                reader.row_counter, reader.col_counter = line, 0
-                cells = {}
-                if line > MOST_LINES:
-                    raise OrderFileError(
-                        _("The sheet has more than %(most)s lines. Save the orders as CSV.")
-                        % {"most": intcomma(MOST_LINES)}
-                    )
-            elif event == "end" and element.tag == _CELL_TAG:
+        # No document type got here.
+        for _event, element in iterparse(source):  # noqa: S314
+            if element.tag == _CELL_TAG:
                 place, text, kind = _read_cell(reader, sheet, element)
-                if len(cells) >= MOST_CELLS or not 0 <= place < MOST_CELLS:
+                seen += 1
+                if seen > MOST_CELLS or not 0 <= place < MOST_CELLS:
                     raise OrderFileError(
                         _("Line %(line)s of the sheet has more than %(most)s cells.")
-                        % {"line": line, "most": intcomma(MOST_CELLS)}
+                        % {"line": line + 1, "most": intcomma(MOST_CELLS)}
                     )
                 if text or kind is CellKind.formula:
                     cells[place] = (text, kind)
                 element.clear()
-            elif event == "end" and element.tag == ROW_TAG:
+            elif element.tag == ROW_TAG:
+                line = _line_of(element, line)
                 element.clear()
                 if any(text.strip() or kind for text, kind in cells.values()):
                     yield _row(line, cells)
+                reader.row_counter, reader.col_counter = line + 1, 0
+                cells, seen = {}, 0
+
+
+def _line_of(row: Any, before: int) -> int:
+    line = int(row.get("r") or before + 1)
+    if line > MOST_LINES:
+        raise OrderFileError(
+            _("The sheet has more than %(most)s lines. Save the orders as CSV.") % {"most": intcomma(MOST_LINES)}
+        )
+    return line
 
 
 def _row(line: int, cells: dict[int, tuple[str, CellKind | None]]) -> RawRow:

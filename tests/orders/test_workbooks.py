@@ -136,6 +136,11 @@ def test_blank_rows_have_no_number_and_errors_tell_the_line_of_the_sheet(db: Non
     assert (error.row, error.line) == (2, 5)
 
 
+def test_rows_that_end_early_are_filled_up_and_have_no_error_for_it(db: None) -> None:
+    texts = [str(value) for value in order()]
+    assert check(workbook(texts[:-1], [*texts[:6], None, "8"])).error_count == 1, "the reference, which comes twice"
+
+
 def test_missing_and_surplus_cells_are_told_apart(db: None) -> None:
     report = check(workbook(order()[:-1], [*order(order="R-2"), None, None], [*order(order="R-3"), "surplus"]))
     [error] = report.errors
@@ -194,4 +199,7 @@ def test_what_swells_beyond_measure_is_refused_before_it_is_unpacked(monkeypatch
     assert swelling.tell() < 100_000
     assert "too large when it is unpacked" in refusal(swelling)
     monkeypatch.setattr(workbooks, "MOST_CELLS", 8)
-    assert "more than 8 cells" in refusal(workbook(order()))
+    assert "Line 1 of the sheet has more than 8 cells" in refusal(workbook(order()))
+    again = workbook(["x"], header=["y"])
+    cells = part_of(again, SHEET).replace(b"</row>", b'<c r="A1"/>' * 9 + b"</row>")
+    assert "more than 8 cells" in refusal(with_part(again, SHEET, cells))
