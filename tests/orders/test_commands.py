@@ -9,8 +9,10 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from shipping.models import Job, Run, Sender
+from shipping.orders.kept import records_of
 from shipping.states import JobStatus
 from tests.orders.conftest import numbered_orders, order_file
+from tests.orders.workbooks import order, workbook
 
 BAD = {"weight": "0"}
 SENDER = [
@@ -51,6 +53,25 @@ def refusal(path: Path, *options: str) -> tuple[str, str]:
         )
     assert refused.value.returncode == 1
     return str(refused.value), stderr.getvalue()
+
+
+def test_the_file_is_kept_with_the_job_as_it_came_in(sender: Sender, orders: Path) -> None:
+    import_orders(orders)
+    job = Job.objects.get()
+    assert job.file.name == f"orders/{job.code}/{job.file_digest}.csv"
+    with job.file.open("rb") as file:
+        assert file.read() == orders.read_bytes()
+    assert [number for number, _cells in records_of(job)] == [1, 2, 3]
+
+
+def test_a_workbook_is_imported_like_a_table_of_text(sender: Sender, tmp_path: Path) -> None:
+    path = tmp_path / "orders.xlsx"
+    path.write_bytes(workbook(order(), order(order="R-2", weight=8.5)).read())
+    import_orders(path)
+    job = Job.objects.get()
+    assert str(job.file).endswith(".xlsx")
+    assert [row.order["weight"] for row in job.rows.order_by("number")] == ["12", "8.5"]
+    assert [cells[0] for _number, cells in records_of(job)] == ["R-1", "R-2"]
 
 
 def test_the_last_line_is_the_job_id_alone(sender: Sender, orders: Path) -> None:

@@ -29,6 +29,7 @@ def sheets(rows: Mapping[str, Iterable[Iterable[Any]]], *, hidden: Iterable[str]
             sheet.append([_cell(sheet, value) for value in row])
     file = io.BytesIO()
     book.save(file)
+    file.seek(0)
     return file
 
 

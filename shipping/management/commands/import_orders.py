@@ -1,4 +1,4 @@
-"""`manage.py import_orders FILE`: make a job of a CSV file of orders."""
+"""`manage.py import_orders FILE`: make a job of a file of orders."""
 
 import os
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ HINTS: Mapping[type[Exception], str] = {
 
 class Command(BaseCommand):
     help = (
-        "Check a CSV file of orders and make a job of it. Errors go to stderr, by row and column; the last line of"
-        " stdout is the job's id alone. An import that was killed is finished by the same command."
+        "Check a file of orders (CSV or .xlsx) and make a job of it. Errors go to stderr, by row and column; the last"
+        " line of stdout is the job's id alone. An import that was killed is finished by the same command."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
