@@ -39,6 +39,14 @@ class FactsMoved(Refused):
     """What the person was shown is no longer so."""
 
 
+def lock_job(job_id: int) -> Job:
+    """The job, locked until the transaction ends. Raises UnknownJob."""
+    try:
+        return Job.objects.lock(job_id)
+    except Job.DoesNotExist:
+        raise UnknownJob(_("There is no job %(job_id)s.") % {"job_id": job_id}) from None
+
+
 def require_interrupted(job: Job) -> None:
     """Raises NotInterrupted, which says how the job stands and who chose last. Under the job's lock, the answer
     holds until the lock goes.

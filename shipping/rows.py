@@ -6,6 +6,9 @@ from typing import Any
 from shipping.models import Job, Label, Row
 from shipping.states import PROCESSED_ROW_STATUSES, ROW_TRANSITIONS, RowStatus
 
+# No transaction touches more rows than this.
+CHUNK_ROWS = 1_000
+
 # What a failed row becomes when it is to be tried again, on the same attempt and handle.
 RETRIED: Mapping[str, Any] = {
     "status": RowStatus.pending,

@@ -1,38 +1,33 @@
 """The one door for people's commands on jobs."""
 
-from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from shipping import liveness
 from shipping.carriers.registry import carrier_names
+from shipping.errands import JobErrands
 from shipping.models import Job, Sender
-from shipping.models.clock import book_now
 from shipping.models.row import RowQuerySet
-from shipping.reads import Facts, JobReads
+from shipping.reads import Facts
 from shipping.refusals import (
     FactsMoved,
     IllegalTransition,
     NotInterrupted,
     Refused,
     UnknownJob,
+    lock_job,
     require_interrupted,
     require_same_facts,
 )
-from shipping.rows import RETRIED
+from shipping.rows import CHUNK_ROWS, RETRIED
 from shipping.runs import end_runs, issue_runs, record
 from shipping.states import JOB_TRANSITIONS, EventKind, JobStatus, RowStatus, RunEnd, Sweep
 
 __all__ = ["FactsMoved", "IllegalTransition", "JobService", "NotInterrupted", "Outcome", "Refused", "UnknownJob"]
 
-# No transaction touches more rows than this.
-CHUNK_ROWS = 1_000
 NAME_LENGTH = 200
 
 
@@ -44,7 +39,7 @@ class Outcome:
     in_flight_rows: int
 
 
-class JobService(JobReads):
+class JobService(JobErrands):
     """Every method opens its own transaction under the job's lock; each command answers at once, and what takes
     long is left to the workers as a sweep.
     """
@@ -97,7 +92,7 @@ class JobService(JobReads):
 
         Raises UnknownJob, or IllegalTransition, which says what is possible.
         """
-        job = self._lock(job_id)
+        job = lock_job(job_id)
         self._move(job, JobStatus(status))
         self._new_epoch(job)
         kind = {
@@ -114,7 +109,7 @@ class JobService(JobReads):
     @transaction.atomic
     def start(self, job_id: int, *, actor: User | None = None, reason: str = "") -> Job:
         """Start a job, or carry on one that was paused. Raises Refused, IllegalTransition or UnknownJob."""
-        job = self._lock(job_id)
+        job = lock_job(job_id)
         if not job.import_complete:
             raise Refused(
                 _("“%(job)s” is not wholly imported. Import the same file again to finish it.") % {"job": job.name}
@@ -153,7 +148,7 @@ class JobService(JobReads):
         rows in doubt are still asked about. Raises UnknownJob, IllegalTransition, NotInterrupted, FactsMoved.
         """
         if only_interrupted:
-            require_interrupted(self._lock(job_id))
+            require_interrupted(lock_job(job_id))
         return self._stop(
             job_id, JobStatus.cancelled, EventKind.cancelled, actor=actor, reason=reason, expected=expected
         )
@@ -173,7 +168,7 @@ class JobService(JobReads):
         are tried again; with `skip_failed_row` the halting row is left out instead. `retry_failed` tries all
         failed rows again, in a sweep. Raises UnknownJob, NotInterrupted, FactsMoved, Refused.
         """
-        job = self._lock(job_id)
+        job = lock_job(job_id)
         require_interrupted(job)
         require_same_facts(job, expected)
         shown = self.facts(job)
@@ -217,7 +212,7 @@ class JobService(JobReads):
         `void_first`, each is voided before. Failed rows are tried again; rows in doubt are asked about first.
         Raises UnknownJob, NotInterrupted, FactsMoved.
         """
-        job = self._lock(job_id)
+        job = lock_job(job_id)
         require_interrupted(job)
         require_same_facts(job, expected, with_labels=True)
         self._clear_error(job)
@@ -237,58 +232,6 @@ class JobService(JobReads):
         )
         issue_runs(job)
         return Outcome(job=job, in_flight_rows=_in_flight(job))
-
-    @transaction.atomic
-    def void_labels(self, job_id: int, *, actor: User | None = None, reason: str = "", mark: int | None = None) -> Job:
-        """Have the labels of a cancelled, completed or failed job voided, up to the newest one shown (`mark`).
-
-        The rows stay as they are; the workers do it in a sweep. Raises UnknownJob, Refused.
-        """
-        job = self._lock(job_id)
-        if job.is_open:
-            raise Refused(
-                _("“%(job)s” is %(status)s. Cancel it first.")
-                % {"job": job.name, "status": job.get_status_display().lower()}
-            )
-        if job.sweep:
-            raise Refused(_("Labels of “%(job)s” are being voided already.") % {"job": job.name})
-        facts = self.facts(job, mark)
-        job.sweep = Sweep.void
-        job.sweep_next_row = 1
-        job.sweep_mark = facts.mark
-        job.sweep_void = True
-        job.save()
-        record(job, EventKind.void_requested, actor=actor, reason=reason, shown=asdict(facts))
-        return job
-
-    @transaction.atomic
-    def check_again(
-        self, job_id: int, *, rows: Collection[int] | None = None, actor: User | None = None, reason: str = ""
-    ) -> int:
-        """Queue the question about every row that owes an answer, in review or not, or about those of `rows` (ids, at
-        most CHUNK_ROWS of them); a worker asks the carrier. Those that were answered longest ago go first.
-
-        Returns of how many the label is not known; rows that were bought and still owe an answer are asked about,
-        too. Raises UnknownJob.
-        """
-        job = self._lock(job_id)
-        waiting = job.rows.owed().exclude(run__in=liveness.live_run_ids(job_id))
-        if rows is not None:
-            waiting = waiting.filter(pk__in=rows)
-        first = waiting.order_by(F("answered_at").asc(nulls_first=True), "due")
-        chosen = job.rows.filter(pk__in=list(first.values_list("pk", flat=True)[:CHUNK_ROWS]))
-        numbers = list(chosen.exclude(status=RowStatus.completed).order_by("number").values_list("number", flat=True))
-        if chosen.update(ask_after=book_now(), questions_failed=0):
-            only = chosen.get() if rows is not None and len(rows) == 1 else None
-            told: dict[str, Any] = {} if rows is None else {"numbers": numbers}
-            record(job, EventKind.check_requested, row=only, actor=actor, reason=reason, rows=len(numbers), **told)
-        return len(numbers)
-
-    def _lock(self, job_id: int) -> Job:
-        try:
-            return Job.objects.lock(job_id)
-        except Job.DoesNotExist:
-            raise UnknownJob(_("There is no job %(job_id)s.") % {"job_id": job_id}) from None
 
     def _move(self, job: Job, status: JobStatus) -> None:
         allowed = JOB_TRANSITIONS[JobStatus(job.status)]
@@ -327,7 +270,7 @@ class JobService(JobReads):
         reason: str,
         expected: Facts | None = None,
     ) -> Outcome:
-        job = self._lock(job_id)
+        job = lock_job(job_id)
         require_same_facts(job, expected)
         shown = self.facts(job)
         self._move(job, status)
