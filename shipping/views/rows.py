@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from shipping import liveness
 from shipping.models import Event, Job, Label, Row
 from shipping.orders.column_names import COLUMN_NAMES
-from shipping.services import JobService
 from shipping.states import EventKind
 from shipping.views.access import PageRequest, job_or_404, page
 from shipping.views.label_lines import label_line
@@ -49,9 +48,9 @@ def row_detail(request: PageRequest, job_id: int, number: int) -> HttpResponseBa
 
 def row_or_404(job_id: int, number: int) -> Row:
     """The row with its job and label. Raises Http404."""
-    row = JobService().get_rows(job_id).select_related("job", "label").filter(number=number).first()
+    job = job_or_404(job_id)
+    row = job.rows.select_related("label").filter(number=number).first()
     if row is None:
-        job = job_or_404(job_id)
         raise Http404(_("There is no row %(number)s in “%(name)s”.") % {"number": number, "name": job.name})
     return row
 

@@ -163,7 +163,12 @@ def test_a_decision_leads_back_to_the_row(browser: Client) -> None:
 
 def test_a_row_that_is_not_there_is_not_found(browser: Client) -> None:
     job = make_job(2)
-    for address in (f"/jobs/{job.pk}/rows/3/", "/jobs/999/rows/1/", f"/jobs/{job.pk}/rows/{'9' * 30}/"):
+    for address in (
+        f"/jobs/{job.pk}/rows/3/",
+        "/jobs/999/rows/1/",
+        f"/jobs/{job.pk}/rows/{'9' * 30}/",
+        f"/jobs/{'9' * 30}/rows/1/",
+    ):
         assert browser.get(address).status_code == 404
 
 
