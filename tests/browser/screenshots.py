@@ -19,7 +19,7 @@ from shipping.orders.senders import set_sender
 from shipping.project.sample import write_sample_orders
 from shipping.states import RowStatus
 from tests.browser.conftest import NewWindow
-from tests.browser.shipping import SLOW, hurry, kill_with_purchases_in_the_air
+from tests.browser.shipping import SLOW, hurry, kill_with_purchases_in_the_air, stalling
 from tests.factories import set_aside
 from tests.support.processes import ROOT, wait_until, worker
 from tests.support.sandbox import SandboxProcess
@@ -67,7 +67,7 @@ def _imported(directory: Path, rows: int) -> Job:
 
 def _interrupted(directory: Path, sandbox: SandboxProcess) -> Job:
     """Killed with purchases in the air."""
-    sandbox.faults(SLOW)
+    sandbox.faults(stalling(80))
     job = _imported(directory, 200)
     with worker(sandbox.url) as process:
         kill_with_purchases_in_the_air(job, process, bought=80)

@@ -1,15 +1,28 @@
 """Jobs that ship while somebody looks on, and workers that die under them."""
 
+from typing import Any
+
 from shipping.models import Job, Row
 from shipping.states import EventKind, JobStatus, RowStatus
 from tests.support.processes import CommandProcess, wait_until
 from tests.support.sandbox import SandboxProcess
 
-# A carrier takes its time, before the money moves and after: so a kill hits purchases of both kinds.
-SLOW = [
-    {"on": "buy", "action": "delay", "when": "before", "seconds": [0.2, 0.4]},
-    {"on": "buy", "action": "delay", "when": "after", "seconds": [0.2, 0.4]},
+# A carrier takes its time, before the money moves and after, so that there is something to look at.
+SLOW: list[dict[str, Any]] = [
+    {"on": "buy", "action": "delay", "when": "before", "seconds": [0.1, 0.3]},
+    {"on": "buy", "action": "delay", "when": "after", "seconds": [0.1, 0.3]},
 ]
+
+
+def stalling(after: int) -> list[dict[str, Any]]:
+    """Faults with which a carrier answers so many purchases and then none: two more are charged, the others are not.
+    So a kill finds purchases of both kinds in the air, however fast or slow the machine is.
+    """
+    return [
+        *SLOW,
+        {"on": "buy", "action": "hang", "when": "after", "after": after, "count": 2},
+        {"on": "buy", "action": "hang", "when": "before", "after": after},
+    ]
 
 
 def fresh(job: Job) -> Job:

@@ -11,11 +11,11 @@ from shipping.services import JobService
 from shipping.states import EventKind, JobStatus
 from tests.browser.conftest import NewWindow
 from tests.browser.shipping import (
-    SLOW,
     count_of,
     fresh,
     hurry,
     kill_with_purchases_in_the_air,
+    stalling,
     wait_until_completed,
 )
 from tests.factories import make_interrupted_job, make_job
@@ -28,8 +28,8 @@ ROWS = 24
 
 @pytest.fixture
 def started(sandbox: SandboxProcess, clerk: User) -> Job:
-    """A job whose purchases take half a second each, begun and waiting for a worker."""
-    sandbox.faults(SLOW)
+    """A job that gets six labels and then no answer any more, begun and waiting for a worker."""
+    sandbox.faults(stalling(6))
     job = make_job(ROWS, created_by=clerk)
     JobService().start(job.pk)
     return job
@@ -66,6 +66,7 @@ def test_a_stale_restart_is_refused_and_shown_anew_and_then_buys_exactly_what_it
     elsewhere.goto(f"/recovery/{started.pk}/")
     elsewhere.get_by_role("button", name="Resume the job").click()
     expect(elsewhere).to_have_url(re.compile(rf"/jobs/{started.pk}/"))
+    sandbox.faults(stalling(3))
     with worker(sandbox.url) as process:
         kill_with_purchases_in_the_air(started, process, bought=first + 3)
 

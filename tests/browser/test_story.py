@@ -13,11 +13,11 @@ from shipping.project.sample import sample_orders
 from shipping.states import EventKind
 from tests.browser.conftest import LAPTOP, PHONE, NewWindow
 from tests.browser.shipping import (
-    SLOW,
     count_of,
     fresh,
     hurry,
     kill_with_purchases_in_the_air,
+    stalling,
     wait_until_completed,
 )
 from tests.support.ledger import assert_books_equal_ledger, assert_one_charge_per_completed_row
@@ -105,7 +105,7 @@ def _upload(page: Page, orders: Path, sandbox: SandboxProcess) -> None:
     assert sandbox.stats()["charges"] == 0
     assert Upload.objects.get().estimate["asked"] == ROWS
     assert not Job.objects.exists()
-    sandbox.faults(SLOW)
+    sandbox.faults(stalling(8))
 
 
 def _watch_it_move(page: Page) -> None:
@@ -121,6 +121,7 @@ def _restart(page: Page, job: Job, sandbox: SandboxProcess) -> int:
     dialog = page.get_by_role("dialog")
     first = fresh(job).successful_rows
     dialog.get_by_label("Type the number").fill(str(first))
+    sandbox.faults(stalling(3))
     with worker(sandbox.url) as process:
         _resume_elsewhere(page, job)
         kill_with_purchases_in_the_air(job, process, bought=first + 3)

@@ -1,15 +1,24 @@
 """Everything works with JavaScript off."""
 
 import re
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from shipping.models import Job, Row
+from shipping.models import Job, Row, Sender
+from shipping.project.sample import write_sample_orders
 from shipping.states import EventKind, JobStatus
 from tests.browser.conftest import PHONE, NewWindow
-from tests.browser.shipping import SLOW, count_of, fresh, hurry, kill_with_purchases_in_the_air, wait_until_completed
+from tests.browser.shipping import (
+    count_of,
+    fresh,
+    hurry,
+    kill_with_purchases_in_the_air,
+    stalling,
+    wait_until_completed,
+)
 from tests.browser.watching import Watch
 from tests.factories import complete_row, make_interrupted_job, make_job, row_of
 from tests.support.ledger import assert_books_equal_ledger
@@ -24,7 +33,7 @@ def plain(new_window: NewWindow, clerk: User) -> Page:
 
 
 def test_a_job_is_started_killed_restarted_and_done(plain: Page, clerk: User, sandbox: SandboxProcess) -> None:
-    sandbox.faults(SLOW)
+    sandbox.faults(stalling(6))
     job = make_job(16, created_by=clerk)
     with worker(sandbox.url) as process:
         plain.goto("/")
@@ -82,3 +91,19 @@ def test_resume_and_cancel(plain: Page, button: str, status: JobStatus, said: st
 
     expect(plain.locator("#messages")).to_contain_text(said)
     assert fresh(job).status == status
+
+
+def test_a_file_is_uploaded_mapped_and_made_a_job(plain: Page, sender: Sender, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    write_sample_orders(file, 3)
+    file.write_text(file.read_text(encoding="utf-8").replace("to_name", "Who gets it", 1), encoding="utf-8")
+    plain.goto("/uploads/new/")
+    plain.locator("#id_file").set_input_files(file)
+    plain.get_by_role("button", name="Upload and check").click()
+    plain.get_by_label("Who gets it").select_option("to_name")
+    plain.get_by_role("button", name="Use these columns and check the file").click()
+    plain.get_by_role("button", name="Create without starting").click()
+
+    expect(plain).to_have_url(re.compile(r"/jobs/\d+/"))
+    job = Job.objects.get()
+    assert (job.total_rows, job.status) == (3, JobStatus.pending)
