@@ -193,7 +193,7 @@ def desk_context(job: Job, place: Place) -> dict[str, Any]:
 def _counts(job: Job, live_runs: Collection[int]) -> dict[ListName, int]:
     service = JobService()
     return {
-        ListName.doubt: service.get_rows(job.pk).in_doubt(live_runs).count(),
+        ListName.doubt: service.rows_in_doubt(job.pk, live_runs).count(),
         ListName.review: service.get_rows(job.pk).in_review().count(),
         ListName.failed: job.failed_rows,
     }
@@ -215,7 +215,7 @@ def _listed(job: Job, place: Place) -> RowList | None:
 
 def _rows_of(job: Job, listed: RowList | None, live_runs: Collection[int]) -> RowQuerySet:
     if listed is None:
-        return JobService().get_rows(job.pk).in_doubt(live_runs)
+        return JobService().rows_in_doubt(job.pk, live_runs)
     return listed.rows()
 
 

@@ -17,6 +17,7 @@ from shipping import liveness
 from shipping.models import Job, Row
 from shipping.orders.columns import COLUMNS
 from shipping.orders.kept import KeptFileMissing, headers_of, records_of
+from shipping.services import JobService
 from shipping.spreadsheets import safe_cell
 from shipping.states import RowStatus
 
@@ -141,9 +142,8 @@ def _lines_of_books(job: Job, zone: tzinfo, status: str) -> Iterator[list[str]]:
 
 def _outcomes(job: Job, zone: tzinfo, status: str, *, columns: Sequence[str] = ()) -> Iterator[_Outcome]:
     """What became of each row of one status or (empty) of all, by row number; a page of rows a query."""
-    rows = Row.objects.filter(job=job).order_by("number")
-    if status:
-        rows = rows.filter(status=RowStatus.in_flight if status == IN_DOUBT else status)
+    service = JobService()
+    rows = service.rows_in_the_air(job.pk) if status == IN_DOUBT else service.get_rows(job.pk, status or None)
     fields = (*_FIELDS, *_LABEL_FIELDS, *(_ORDER_FIELDS if columns else ()))
     after = 0
     while True:
