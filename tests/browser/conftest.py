@@ -31,28 +31,48 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 # Two busy cores take their time, and a banner looks again every few seconds.
 PATIENCE_MILLISECONDS = 20_000
 
+NO_CHROMIUM = "There is no Chromium here (on Debian: apt-get install chromium; elsewhere name it with CHROMIUM=...)."
+
 NewWindow = Callable[..., Page]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark these tests, so that `-m "not browser"` leaves them out, and put them behind all others."""
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def find_chromium() -> str | None:
+    """The browser of this machine."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark these tests, so that `-m "not browser"` leaves them out, and put them behind all others. Where there is no
+    browser, leave them out; in CI they stay, and fail.
+    """
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         item.add_marker("browser")
         item.add_marker(pytest.mark.django_db(transaction=True))
-    items[:] = [item for item in items if HERE not in item.path.parents] + ours
+    items[:] = [item for item in items if HERE not in item.path.parents]
+    if find_chromium() or os.environ.get("CI"):
+        items += ours
+    else:
+        config.stash[LEFT_OUT] = len(ours)
+        config.hook.pytest_deselected(items=ours)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """One line about all tests that were left out."""
+    if LEFT_OUT in config.stash:
+        terminalreporter.write_line(f"{config.stash[LEFT_OUT]} tests in a browser were skipped. {NO_CHROMIUM}")
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The browser of this machine; where there is none, the tests are skipped, but not in CI."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if found:
-        return found
-    missing = "There is no Chromium here (on Debian: apt-get install chromium; elsewhere name it with CHROMIUM=...)."
-    if os.environ.get("CI"):
-        pytest.fail(missing)
-    pytest.skip(missing)
+    """The browser that the tests use."""
+    found = find_chromium()
+    if not found:
+        pytest.fail(NO_CHROMIUM)
+    return found
 
 
 @pytest.fixture(scope="session")

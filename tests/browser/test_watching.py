@@ -49,7 +49,7 @@ def test_axe_finds_what_is_wrong(page: Page) -> None:
 
 def test_a_page_that_scrolls_sideways_is_named(page: Page) -> None:
     page.goto("/")
-    page.evaluate("document.querySelector('h1').style.width = '3000px'")
+    page.evaluate("document.querySelector('h1').style.minWidth = '3000px'")
 
     with pytest.raises(AssertionError, match="wider than its window"):
         assert_fits(page)
