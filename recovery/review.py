@@ -115,10 +115,12 @@ def void_bought(row: Row, *, tracking_number: str = "", actor: User | None = Non
 
 @contextmanager
 def taken_up_where_it_only_waited(job: Job) -> Iterator[None]:
-    """Issue runs for a job that only waited for a person, when what is done inside has left it a row to buy. One that
-    is interrupted waits for its resume.
+    """Issue runs for a job that only waited for a person (or for a void to be answered), when what is done inside has
+    left it a row to buy. One that is interrupted waits for its resume.
     """
-    only_waited = condition(job) == Condition.waiting_for_person
+    stands = condition(job)
+    awaited = job.runs.issued().filter(epoch=job.epoch).exists()
+    only_waited = stands == Condition.waiting_for_person or (stands == Condition.waiting_for_worker and not awaited)
     yield
     if only_waited and job.rows.pending().exists():
         end_runs(job, live=RunEnd.fenced)

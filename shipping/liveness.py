@@ -105,9 +105,11 @@ def may_start(run: Run, job: Job, siblings: Iterable[Run], now: float) -> bool:
 
 
 def work_left() -> Q:
-    """A filter on jobs: something is left that a run could do (or an error that a choice has to clear)."""
+    """A filter on jobs: something is left that a run has to do (or an error that a choice has to clear). Voids that
+    are no part of a restart need neither: housekeeping sends them.
+    """
     rows = Row.objects.filter(job=OuterRef("pk"))
-    voids = Label.objects.void_owed().filter(job=OuterRef("pk"))
+    voids = Label.objects.rebuy_owed().filter(job=OuterRef("pk"))
     return (
         ~Q(error_code="")
         | ~Q(sweep=Sweep.none)

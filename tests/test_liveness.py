@@ -144,6 +144,14 @@ def test_any_work_left_makes_a_job_without_runs_interrupted(what: str) -> None:
     assert is_interrupted(fresh(job))
 
 
+def test_a_void_that_somebody_ordered_interrupts_no_job() -> None:
+    job = make_interrupted_job(rows=2, completed=1)
+    set_aside(row_of(job, 2))
+    Label.objects.filter(job=job).update(void_requested=VoidRequest.only)
+    assert condition(fresh(job)) is Condition.waiting_for_person
+    assert not liveness.interrupted_jobs().exists()
+
+
 @pytest.mark.parametrize("status", [each for each in JobStatus if each != JobStatus.running])
 def test_a_job_that_does_not_run_is_never_interrupted(status: JobStatus) -> None:
     job = make_interrupted_job(rows=2, completed=1)

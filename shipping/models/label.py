@@ -24,6 +24,10 @@ class LabelQuerySet(models.QuerySet["Label"]):
         """Voids that nobody has to order again: those that are no part of a restart, or were sent to the carrier."""
         return self.void_owed().filter(Q(void_requested=VoidRequest.only) | Q(void_after__gt=0))
 
+    def rebuy_owed(self) -> Self:
+        """Voids that are part of a restart: their labels are bought again afterwards."""
+        return self.void_owed().filter(void_requested=VoidRequest.rebuy)
+
     def refund_open(self) -> Self:
         """Voided labels whose refund the carrier has accepted and not decided yet."""
         return self.filter(refund_state=RefundState.submitted, voided_at__isnull=False)

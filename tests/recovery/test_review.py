@@ -17,6 +17,7 @@ from shipping.models import Event, Job, Label, Row, Run
 from shipping.models.clock import book_now
 from shipping.services import FactsMoved, JobService, Refused
 from shipping.states import EventKind, JobStatus, RowStatus, VoidRequest
+from shipping.voids import void_chosen
 from tests.engine.letters import answer, claim_letter, purchase
 from tests.factories import complete_row, fail_row, halt_job, make_dead_run, make_interrupted_job, row_of, set_aside
 from tests.support.ledger import assert_counters_equal_rows
@@ -69,6 +70,18 @@ def test_send_again_has_a_job_that_only_waited_for_it_taken_up(service: JobServi
     send_again(row)
     assert service.condition(fresh(job)) == Condition.waiting_for_worker
     assert fresh(job).epoch == job.epoch + 1
+    assert Run.objects.issued().filter(job=job, epoch=job.epoch + 1).count() == 1
+
+
+@pytest.mark.parametrize("settled", ["in review", "failed"])
+def test_send_again_has_a_job_taken_up_that_waited_for_no_more_than_a_void(service: JobService, settled: str) -> None:
+    job = make_interrupted_job(3, completed=2)
+    row = set_aside(row_of(job, 3)) if settled == "in review" else fail_row(row_of(job, 3))
+    label = row_of(job, 1).label
+    assert label is not None
+    void_chosen(job.pk, [label.pk])
+    send_again(row)
+    assert service.condition(fresh(job)) == Condition.waiting_for_worker
     assert Run.objects.issued().filter(job=job, epoch=job.epoch + 1).count() == 1
 
 
