@@ -4,7 +4,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from shipping import liveness
-from shipping.models import Job
+from shipping.models import Job, Row
 from shipping.reads import Facts, JobReads
 from shipping.states import EventKind
 
@@ -16,6 +16,7 @@ CHOICE_EVENTS = (
     EventKind.cancelled,
     EventKind.resolved,
     EventKind.skipped,
+    EventKind.corrected,
 )
 
 
@@ -79,9 +80,23 @@ def require_same_facts(job: Job, expected: Facts | None, *, with_labels: bool = 
             expected.labelled_cents,
         )
     if not same:
-        changed = _("“%(job)s” has changed since you were shown it.") % {"job": job.name}
-        choice = _latest_choice(job, since_event=expected.seen_event)
-        raise FactsMoved(" ".join(filter(None, [changed, choice, _("Please look at it again.")])))
+        raise facts_moved(job, expected)
+
+
+def require_undecided(job: Job, row: Row, expected: Facts | None) -> None:
+    """Raises FactsMoved when somebody has corrected a row, or had it tried again, since a choice about it was shown."""
+    if expected is None:
+        return
+    decisions = row.events.filter(kind__in=(EventKind.corrected, EventKind.resolved), pk__gt=expected.seen_event)
+    if decisions.exists():
+        raise facts_moved(job, expected)
+
+
+def facts_moved(job: Job, expected: Facts) -> FactsMoved:
+    """The refusal of a choice that was made from facts of before; it says who did what meanwhile."""
+    changed = _("“%(job)s” has changed since you were shown it.") % {"job": job.name}
+    choice = _latest_choice(job, since_event=expected.seen_event)
+    return FactsMoved(" ".join(filter(None, [changed, choice, _("Please look at it again.")])))
 
 
 def _latest_choice(job: Job, *, since_event: int = 0) -> str:

@@ -21,6 +21,7 @@ from shipping.refusals import (
     lock_job,
     require_interrupted,
     require_same_facts,
+    require_undecided,
 )
 from shipping.rows import CHUNK_ROWS, RETRIED
 from shipping.runs import end_runs, issue_runs, record
@@ -172,7 +173,7 @@ class JobService(JobErrands):
         require_interrupted(job)
         require_same_facts(job, expected)
         shown = self.facts(job)
-        skipped = self._skip_halting_row(job, actor) if skip_failed_row else None
+        skipped = self._skip_halting_row(job, actor, expected) if skip_failed_row else None
         if job.stop_on_error:
             retried = self._retry_rows(job, job.rows.filter(status=RowStatus.failed, failed_epoch=job.epoch))
         else:
@@ -280,11 +281,12 @@ class JobService(JobErrands):
         record(job, kind, actor=actor, reason=reason, shown=asdict(shown), in_flight_rows=in_flight)
         return Outcome(job=job, in_flight_rows=in_flight)
 
-    def _skip_halting_row(self, job: Job, actor: User | None) -> int | None:
+    def _skip_halting_row(self, job: Job, actor: User | None, expected: Facts | None) -> int | None:
         number = job.error_row_number or 0
         row = job.rows.filter(number=number, status__in=[RowStatus.failed, RowStatus.pending]).first()
         if row is None:
             raise Refused(_("There is no failed row to skip."))
+        require_undecided(job, row, expected)
         skipped = job.rows.filter(pk=row.pk, status=row.status).update(
             status=RowStatus.skipped, run=None, failed_epoch=None
         )

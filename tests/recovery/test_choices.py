@@ -1,6 +1,7 @@
 """Choosing what becomes of an interrupted job: what is refused, what is bound to the facts shown, and the traces."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from django.db import connection
 from recovery import RecoveryChoice, handle_recovery_choice
 from recovery.choices import UnknownChoice
 from recovery.confirmation import BadConfirmation
+from recovery.corrections import correct
 from recovery.plan import plan_cancel, plan_restart, plan_resume
+from recovery.review import send_again
 from shipping.models import Event, Job, Row, Run
 from shipping.services import FactsMoved, JobService, NotInterrupted, Refused, UnknownJob
 from shipping.states import EventKind, JobStatus, RowStatus, RunEnd, Sweep
@@ -117,6 +120,22 @@ def test_resume_skips_the_failed_row_when_asked_to(service: JobService) -> None:
     after = Job.objects.get(pk=job.pk)
     assert (after.failed_rows, after.skipped_rows, after.processed_rows) == (0, 1, 2)
     assert row_of(job, 2).status == RowStatus.skipped
+
+
+@pytest.mark.parametrize("decide", [send_again, lambda row: correct(row, {"to_street1": "77 New Street"})])
+def test_a_row_that_somebody_has_mended_meanwhile_is_not_skipped_by_a_page_that_shows_it_failed(
+    service: JobService, decide: Callable[[Row], Any]
+) -> None:
+    job = make_interrupted_job(5, completed=1)
+    halt_job(row_of(job, 2))
+    confirmation = plan_resume(Job.objects.get(pk=job.pk), service).confirmation
+    decide(row_of(job, 2))
+    before = books(job)
+    with pytest.raises(FactsMoved, match="Somebody at a terminal chose"):
+        handle_recovery_choice("resume", job.pk, service, confirmation=confirmation, skip_failed_row=True)
+    assert books(job) == before
+    handle_recovery_choice("resume", job.pk, service, confirmation=confirmation)
+    assert row_of(job, 2).status == RowStatus.pending
 
 
 def test_skipping_the_failed_row_is_refused_where_there_is_none(service: JobService) -> None:
