@@ -6,7 +6,7 @@ the last row. A kill loses nothing: what is decided is decided, and the rest sti
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -40,6 +40,8 @@ from shipping.states import EventKind, RowStatus
 CHUNK_ROWS = 250
 # After so many seconds a request stops at the end of a chunk, well before any proxy gives it up.
 SECONDS_A_REQUEST = 5.0
+# So many rows of a list are looked at in one request, at most.
+ROWS_A_REQUEST = 10_000
 # No form shows more rows than this.
 MOST_TICKED = 1_000
 # So many rows are named for each reason of a refusal.
@@ -119,14 +121,7 @@ def decide_rows(
     decided = Decided()
     ticked = list(dict.fromkeys(shown))
     for start in range(0, len(ticked), CHUNK_ROWS):
-        chunk = {each.key: each for each in ticked[start : start + CHUNK_ROWS]}
-        with transaction.atomic():
-            job = Job.objects.lock(job_id)
-            rows = Row.objects.filter(job=job, pk__in=list(chunk)).order_by("number")
-            found = list(rows)
-            for _gone in range(len(chunk) - len(found)):
-                decided.refuse(_("is no row of this job"), None)
-            _decide_chunk(job, found, chunk.get, decision, decided, actor=actor, reason=reason)
+        _decide_chunk(job_id, ticked[start : start + CHUNK_ROWS], decision, decided, actor=actor, reason=reason)
     return decided
 
 
@@ -137,62 +132,70 @@ def decide_list(
     them; its `left` is what to go on with.
 
     Raises FactsMoved when the list is not the one that was shown any more (a row joined it, left it or was sent once
-    more meanwhile), and JobOver; then nothing more was changed.
+    more meanwhile), and JobOver; then nothing more was changed. A row that joins it later is left alone.
     """
     ends_at = time.monotonic() + SECONDS_A_REQUEST
+    # Read before the sums are compared: what joins the list between the two makes them differ, and what joins it
+    # afterwards is not among these.
+    listed = shown.rows.listed(after=shown.after, most=ROWS_A_REQUEST)
     if sums_of(shown.rows.rows()) != shown.sums:
         raise FactsMoved(_("The list has changed since you were shown it. Please look at it again."))
-    while True:
+    for start in range(0, len(listed), CHUNK_ROWS):
         began = time.monotonic()
-        with transaction.atomic():
-            job = Job.objects.lock(shown.rows.job_id)
-            rows = list(shown.rows.rows().filter(number__gt=shown.after).order_by("number")[:CHUNK_ROWS])
-            settled = _decide_chunk(job, rows, None, decision, decided, actor=actor, reason=reason)
-        if not rows:
-            decided.left = None
-            return decided
+        chunk = listed[start : start + CHUNK_ROWS]
+        rows = [row for _number, row in chunk]
+        settled = _decide_chunk(shown.rows.job_id, rows, decision, decided, actor=actor, reason=reason)
         sums = shown.sums
         for row in settled:
             sums = sums.without(row)
-        shown = ShownList(shown.rows, sums, rows[-1].number)
+        shown = ShownList(shown.rows, sums, chunk[-1][0])
         if time.monotonic() > ends_at:
-            decided.left = shown
-            return decided
+            break
         # As long as this chunk has held the write lock, others may have it.
         time.sleep(min(1.0, time.monotonic() - began))
+    all_done = len(listed) < ROWS_A_REQUEST and (not listed or shown.after == listed[-1][0])
+    decided.left = None if all_done else shown
+    return decided
 
 
 def _decide_chunk(
-    job: Job,
-    rows: Iterable[Row],
-    shown: Callable[[int], ShownRow | None] | None,
+    job_id: int,
+    shown: Collection[ShownRow],
     decision: ManyDecision,
     decided: Decided,
     *,
     actor: User | None,
     reason: str,
 ) -> list[Row]:
-    """Under the job's lock. Returns the rows that were decided, as they were; every other one is noted as refused."""
+    """Decide rows, each as it was shown, in one transaction under the job's lock. Returns those that were decided, as
+    they were; every other one is noted as refused.
+    """
     kind, status, fields = _CARRIED_OUT[decision]
-    if status == RowStatus.pending:
-        require_open(job)
-    now = book_now()
-    chosen = [row for row in rows if _may_be_decided(row, shown(row.pk) if shown else None, now, decided)]
     told: dict[str, Any] = {"reason": reason, "decision": decision.value, "many": True}
-    with taken_up_where_it_only_waited(job):
-        move_rows(job, chosen, status, **fields)
-        Event.objects.bulk_create(
-            Event(job=job, row=row, actor=actor, kind=kind, details={**told, "shown": what_was_shown(row)})
-            for row in chosen
-        )
-    decided.done += len(chosen)
-    complete_if_done(job)
-    job.save()
+    seen = {each.key: each for each in shown}
+    with transaction.atomic():
+        job = Job.objects.lock(job_id)
+        if status == RowStatus.pending:
+            require_open(job)
+        now = book_now()
+        rows = list(Row.objects.filter(job=job, pk__in=list(seen)).order_by("number"))
+        for _gone in range(len(seen) - len(rows)):
+            decided.refuse(_("is no row of this job"), None)
+        chosen = [row for row in rows if _may_be_decided(row, seen[row.pk], now, decided)]
+        with taken_up_where_it_only_waited(job):
+            move_rows(job, chosen, status, **fields)
+            Event.objects.bulk_create(
+                Event(job=job, row=row, actor=actor, kind=kind, details={**told, "shown": what_was_shown(row)})
+                for row in chosen
+            )
+        decided.done += len(chosen)
+        complete_if_done(job)
+        job.save()
     return chosen
 
 
-def _may_be_decided(row: Row, seen: ShownRow | None, now: float, decided: Decided) -> bool:
-    if seen is not None and not seen.is_still(row):
+def _may_be_decided(row: Row, seen: ShownRow, now: float, decided: Decided) -> bool:
+    if not seen.is_still(row):
         decided.refuse(_("has changed since you were shown it"), row.number)
         return False
     try:

@@ -77,6 +77,12 @@ class RowList:
             return rows
         return rows.filter(error_code=self.reason.code, error_message=self.reason.message)
 
+    def listed(self, *, after: int, most: int) -> list[tuple[int, ShownRow]]:
+        """The number of each row behind the number `after`, and the row as it is now; the first `most` of them."""
+        rows = self.rows().filter(number__gt=after).order_by("number")
+        found = rows.values_list("number", "pk", "status", "attempt", "claims")[:most]
+        return [(number, ShownRow(key, status, attempt, claims)) for number, key, status, attempt, claims in found]
+
 
 @dataclass(frozen=True, slots=True)
 class Sums:

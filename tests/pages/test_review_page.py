@@ -381,7 +381,7 @@ def test_a_long_list_goes_on_by_itself_and_without_javascript(browser: Client, m
         fields = {each["name"]: each["value"] for each in tags(page, "input") if each.get("type") == "hidden"}
         page = browser.post(f"/recovery/{job.pk}/review/many/", fields, follow=True)
         requests += 1
-    assert requests == 4
+    assert requests == 3
     assert "5 rows are left out." in text(page)
     assert_counters_equal_rows(job)
 

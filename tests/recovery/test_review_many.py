@@ -189,6 +189,39 @@ def test_a_list_that_moved_is_refused_as_a_whole(clerk: User, moves: Any) -> Non
     assert list(job.rows.order_by("number").values()) == before
 
 
+def test_a_row_that_joins_the_list_while_it_is_worked_on_is_left_alone(
+    clerk: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review_many, "CHUNK_ROWS", 2)
+    job = make_interrupted_job(6, completed=1)
+    for number in (2, 3, 4):
+        set_aside(row_of(job, number))
+    joins = iter([5])
+    monkeypatch.setattr(
+        "recovery.review_many.time.sleep", lambda _: [set_aside(row_of(job, number)) for number in joins]
+    )
+
+    decided = decide_list(listed(job, RowStatus.needs_review), ManyDecision.skip, Decided(), actor=clerk, reason=WHY)
+
+    assert (decided.done, decided.refused, decided.left) == (3, {}, None)
+    assert numbers(job, RowStatus.skipped) == [2, 3, 4]
+    assert row_of(job, 5).status == RowStatus.needs_review
+    assert row_of(job, 5).due is not None, "its answer is still owed"
+
+
+def test_a_list_longer_than_one_request_looks_at_goes_on(clerk: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(review_many, "ROWS_A_REQUEST", 2)
+    job = failed_job(6)
+    left: ShownList | None = listed(job, RowStatus.failed)
+    requests = 0
+
+    while left is not None:
+        left = decide_list(left, ManyDecision.skip, Decided(), actor=clerk, reason=WHY).left
+        requests += 1
+
+    assert (requests, numbers(job, RowStatus.skipped)) == (3, [2, 3, 4, 5, 6])
+
+
 def test_a_long_list_goes_on_with_the_next_request(clerk: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(review_many, "CHUNK_ROWS", 2)
     monkeypatch.setattr(review_many, "SECONDS_A_REQUEST", -1.0)
@@ -202,7 +235,7 @@ def test_a_long_list_goes_on_with_the_next_request(clerk: User, monkeypatch: pyt
         decided = decide_list(note, ManyDecision.skip, Decided.read(decided.signed()), actor=clerk, reason=WHY)
         left, requests = decided.left, requests + 1
 
-    assert (decided.done, requests) == (5, 4)
+    assert (decided.done, requests) == (5, 3)
     assert numbers(job, RowStatus.skipped) == [2, 3, 4, 5, 6]
     assert Event.objects.filter(job=job, kind=EventKind.skipped).count() == 5
     assert_counters_equal_rows(job)
