@@ -101,7 +101,7 @@ def suggestions(upload: Upload) -> list[Suggestion]:
             header=preset.header,
             target=chosen.get(preset.header, preset.target),
             recognised=preset.recognised,
-            note="" if chosen else preset.note,
+            note="" if upload.mapping else preset.note,
             samples=tuple(cells[place] if place < len(cells) else "" for cells in upload.sample),
         )
         for place, preset in enumerate(by_name)
@@ -138,8 +138,11 @@ def _recognised(header: str) -> tuple[Recognised | None, str]:
 
 
 def settled(headers: Sequence[str]) -> dict[str, str] | None:
-    """The mapping that needs no person: all names tell, or the same was asked before. None when somebody has to say."""
-    if (found := remembered(headers)) is not None:
+    """The mapping that needs no person: all names tell, or the same was asked before. None when somebody has to say:
+    always where a column gives units, since the next file with these headers may be in others.
+    """
+    units_apart = any(map(holds_units, headers))
+    if not units_apart and (found := remembered(headers)) is not None:
         return found
     by_name = presets(headers)
     mapping = {preset.header: preset.target for preset in by_name}

@@ -92,6 +92,15 @@ def test_what_was_chosen_is_remembered_for_files_that_look_alike(clerk: User) ->
     assert (mapping.settled(HEADERS) or {})["Gewicht"] == "weight:g", "the last choice wins"
 
 
+def test_a_unit_that_was_chosen_beside_a_column_of_units_is_asked_for_again(clerk: User) -> None:
+    headers = [*HEADERS, "Weight Unit"]
+    mapping.remember(headers, CHOSEN | {"Gewicht": "weight:lb", "Weight Unit": ""}, actor=clerk)
+    assert mapping.settled(headers) is None, "this file's orders may be in another unit"
+    offered = {each.header: each for each in mapping.suggestions(Upload(headers=headers))}
+    assert offered["Gewicht"].target == "weight:lb"
+    assert "gives units row by row" in offered["Weight Unit"].note
+
+
 def test_headers_that_all_tell_need_nobody(db: None) -> None:
     headers = ["Name", "Street", "City", "State", "Zip", "Weight"]
     settled = mapping.settled(headers)
