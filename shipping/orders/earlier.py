@@ -46,11 +46,16 @@ def earlier_import(digest: str, *, unfinished_too: bool = False) -> str:
     complete = earlier_job(digest)
     if complete is not None:
         return told(complete)
-    jobs = Job.objects.filter(file_digest=digest, status=JobStatus.pending)
-    unfinished = jobs.select_related("upload").first() if unfinished_too else None
+    return import_under_way(digest) if unfinished_too else ""
+
+
+def import_under_way(digest: str) -> str:
+    """A sentence about a job that an import of the same file began and did not finish; empty when there is none."""
+    jobs = Job.objects.filter(file_digest=digest, status=JobStatus.pending, import_complete=False)
+    unfinished = jobs.select_related("upload").first()
     if unfinished is None:
         return ""
-    if hasattr(unfinished, "upload"):
+    if hasattr(unfinished, "upload") and unfinished.upload.is_working:
         return _("The same file is being imported at this moment, as job %(job_id)s “%(job)s”.") % {
             "job_id": unfinished.pk,
             "job": unfinished.name,

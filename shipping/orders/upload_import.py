@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from shipping.models import Job, Sender, Upload
 from shipping.orders.checking import FileReport
-from shipping.orders.earlier import lock_digest
+from shipping.orders.earlier import import_under_way, lock_digest
 from shipping.orders.importer import RECORDED_ERRORS, require_no_duplicate
 from shipping.orders.row_warnings import WarningKind
 from shipping.orders.upload_states import move
@@ -46,6 +46,9 @@ def make_job(upload: Upload) -> Job:
     duplicate = duplicate_job_id(upload)
     accepted = duplicate is not None and duplicate == upload.accepted_duplicate
     require_no_duplicate(upload.digest, allow_duplicate=accepted)
+    # Its labels were wanted once more, not twice: whoever has said the same meanwhile came first.
+    if another := import_under_way(upload.digest):
+        raise Refused(another)
     sender = upload.sender or Sender.objects.current()
     if sender is None:
         raise Refused(_("No sender is set."))

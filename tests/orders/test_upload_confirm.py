@@ -117,6 +117,34 @@ def test_a_job_of_the_same_file_that_turns_up_at_the_last_moment_holds_the_impor
     assert Job.objects.get() == job
 
 
+def test_two_people_who_want_the_same_labels_once_more_at_the_same_moment_get_them_once(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = order_file(*numbered_orders(2)).read()
+    first = confirm(receive(io.BytesIO(content))).job
+    assert first is not None
+    one, other = receive(io.BytesIO(content)), receive(io.BytesIO(content))
+    large(monkeypatch)
+    for upload in (one, other):
+        assert confirm(upload, start=True, duplicate_of=first.pk).status == UploadStatus.importing
+    monkeypatch.undo()
+    original = importer.fill
+
+    def let_the_other_go_first(job: Job, *arguments: Any) -> None:
+        monkeypatch.undo()
+        assert upload_work.work(other.pk) == "ready"
+        original(job, *arguments)
+
+    monkeypatch.setattr(upload_work, "fill", let_the_other_go_first)
+    assert upload_work.work(one.pk) == "imported"
+    one.refresh_from_db()
+    other.refresh_from_db()
+    assert "The same file is being imported at this moment" in other.problem
+    assert set(Job.objects.all()) == {first, one.job}
+    with pytest.raises(UploadRefused, match="imported before"):
+        confirm(other, start=True, duplicate_of=first.pk)
+
+
 def test_a_job_that_was_cancelled_while_it_was_imported_fails_the_upload(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
