@@ -83,20 +83,39 @@
     }
   });
 
-  const tell = (text) => {
+  // A part that looks again by itself is known by its trigger; for everything else it was a person who asked.
+  const pollOf = ({ requestConfig: { verb, elt } }) =>
+    verb === "get" && (elt.getAttribute("hx-trigger") || "").startsWith("every ") ? elt.id : "";
+
+  const tell = (text, poll) => {
+    const dialog = root.querySelector("dialog[open]");
+    const place = (dialog && dialog.querySelector("[data-problem]")) || problem;
+    const told = place.querySelector("[data-told]");
+    // What a click met with stays until the next click; and what a poll meets with every 2 s is read out once.
+    if (poll && told && (!told.dataset.told || told.textContent === text)) return;
     const paragraph = document.createElement("p");
     paragraph.className = "message error";
     paragraph.textContent = text;
-    const dialog = root.querySelector("dialog[open]");
-    const place = (dialog && dialog.querySelector("[data-problem]")) || problem;
+    paragraph.dataset.told = poll;
     place.replaceChildren(paragraph);
   };
-  document.addEventListener("htmx:sendError", () => tell(problem.dataset.lost));
-  document.addEventListener("htmx:timeout", () => tell(problem.dataset.lost));
+  const unanswered = (event) => {
+    const poll = pollOf(event.detail);
+    tell(poll ? problem.dataset.stale : problem.dataset.lost, poll);
+  };
+  document.addEventListener("htmx:sendError", unanswered);
+  document.addEventListener("htmx:timeout", unanswered);
   document.addEventListener("htmx:responseError", (event) => {
-    tell(event.detail.xhr.status >= 500 ? problem.dataset.failed : problem.dataset.refused);
+    const poll = pollOf(event.detail);
+    const clicked = event.detail.xhr.status >= 500 ? problem.dataset.failed : problem.dataset.refused;
+    tell(poll ? problem.dataset.stale : clicked, poll);
   });
+  // An answer to a click takes back whatever was told; a poll that succeeds only what it met with itself.
   document.addEventListener("htmx:afterOnLoad", (event) => {
-    if (event.detail.successful) problem.replaceChildren();
+    if (!event.detail.successful) return;
+    const poll = pollOf(event.detail);
+    for (const told of document.querySelectorAll("[data-told]")) {
+      if (!poll || told.dataset.told === poll) told.remove();
+    }
   });
 })();

@@ -38,6 +38,7 @@ SPOKEN = {
     "title",
     "placeholder",
     "alt",
+    "data-stale",
     "data-lost",
     "data-refused",
     "data-failed",
