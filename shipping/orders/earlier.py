@@ -3,6 +3,7 @@
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from shipping.models import Job
@@ -75,7 +76,7 @@ def told(job: Job) -> str:
     ) % {
         "job_id": job.pk,
         "job": job.name,
-        "day": f"{at:%Y-%m-%d}",
+        "day": date_format(at, "j M Y"),
         "time": f"{at:%H:%M}",
         "status": job.get_status_display().lower(),
         "bought": intcomma(job.successful_rows),

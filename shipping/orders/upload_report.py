@@ -57,12 +57,18 @@ def duplicate_of(digest: str) -> dict[str, Any]:
 
 
 def preview(upload: Upload) -> list[dict[str, Any]]:
-    """The first rows, with what the carrier asked for those that were in an estimate (`cost_cents`, else None)."""
+    """The first rows, with what the carrier asked for those that were in an estimate (`cost_cents`, else None), and
+    whether it `refused` to name a price.
+    """
     costs = upload.estimate.get("costs", {})
+    refused = {each["row"] for each in upload.estimate.get("refusals", [])}
     rows = []
     for row in upload.report.get("preview", []):
         cost = costs.get(str(row["row"]), {})
-        rows.append(row | {"cost_cents": cost.get("cents"), "cost_service": cost.get("service")})
+        rows.append(
+            row
+            | {"cost_cents": cost.get("cents"), "cost_service": cost.get("service"), "refused": row["row"] in refused}
+        )
     return rows
 
 

@@ -55,7 +55,9 @@ def job_list(request: PageRequest) -> HttpResponseBase:
 
 @page()
 def job_detail(request: PageRequest, job_id: int) -> HttpResponseBase:
-    """A job; for htmx only what moves, if it has moved, and when no rows move any more the tables as they are then."""
+    """A job; for htmx only what moves and what can be taken from it, if it has moved, and when no rows move any more
+    the tables as they are then.
+    """
     job = job_or_404(job_id)
     standing = standing_of(job)
     if not wants_fragment(request):
@@ -63,8 +65,11 @@ def job_detail(request: PageRequest, job_id: int) -> HttpResponseBase:
         return render(request, "shipping/job.html", context)
     if unchanged := nothing_new(request, standing.version):
         return unchanged
-    tables = {} if standing.is_shipping else {**_tables(request, standing), "out_of_band": True}
-    return render(request, "shipping/job_fragment.html", {**live_context(request, job, standing), **tables})
+    if standing.is_shipping:
+        others: dict[str, Any] = {"outputs": outputs_of(job), "outputs_alone": True}
+    else:
+        others = {**_tables(request, standing), "out_of_band": True}
+    return render(request, "shipping/job_fragment.html", {**live_context(request, job, standing), **others})
 
 
 def live_context(request: PageRequest, job: Job, standing: Standing | None = None) -> dict[str, Any]:

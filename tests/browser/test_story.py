@@ -57,7 +57,7 @@ def test_the_whole_story(  # noqa: PLR0917  (the cast and the stage)
     _upload(page, orders, sandbox)
 
     with worker(sandbox.url) as process:
-        page.get_by_role("button", name=f"Create the batch and ship {ROWS} rows").click()
+        page.get_by_role("button", name=f"Create the job and ship {ROWS} rows").click()
         expect(page).to_have_url(re.compile(r"/jobs/\d+/"))
         job = Job.objects.get()
         _watch_it_move(page)

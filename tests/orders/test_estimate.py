@@ -64,7 +64,9 @@ def test_of_a_long_file_some_are_asked_and_the_total_is_carried_over(sandbox: Sa
 def test_rows_that_the_carrier_refuses_are_told_with_its_reason(sandbox: SandboxProcess, sender: Sender) -> None:
     orders = numbered_orders(3)
     orders[1] |= {"to_street1": "12 NORATE Street"}
-    found = estimate(receive(order_file(*orders)).pk, actor=None).estimate
+    upload = estimate(receive(order_file(*orders)).pk, actor=None)
+    found = upload.estimate
+    assert [row["refused"] for row in uploads.preview(upload)] == [False, True, False]
     assert (found["answered"], found["refused"], found["unanswered"]) == (2, 1, 0)
     assert [refusal["row"] for refusal in found["refusals"]] == [2]
     assert "No service is available" in found["refusals"][0]["message"]

@@ -100,6 +100,32 @@ def test_while_rows_are_bought_the_table_of_rows_is_left_alone(browser: Client) 
     assert 'id="tables"' not in text(browser.get(look, headers=HTMX))
 
 
+def test_what_can_be_taken_from_a_job_keeps_up_with_what_was_bought(browser: Client) -> None:
+    job = _shipping_job()
+    page = browser.get(f"/jobs/{job.pk}/")
+    assert "No label is bought yet." in text(page)
+    complete_row(row_of(job, 1))
+
+    news = browser.get(_next_look(page, "live"), headers=HTMX)
+
+    exports = [each for each in tags(news, "section") if each.get("id") == "exports"]
+    assert [each.get("hx-swap-oob") for each in exports] == ["true"]
+    assert "No label is bought yet." not in text(news)
+    assert "Print labels" in text(news)
+
+
+def test_a_job_with_nothing_left_but_doubts_does_not_claim_to_be_buying(browser: Client) -> None:
+    job = _shipping_job(2)
+    assert "A worker is buying labels now." in text(browser.get(f"/jobs/{job.pk}/"))
+    complete_row(row_of(job, 1))
+    claim_row(row_of(job, 2))
+
+    page = text(browser.get(f"/jobs/{job.pk}/"))
+
+    assert "a worker asks the carrier about those" in page
+    assert "A worker is buying labels now." not in page
+
+
 def test_when_the_job_comes_to_rest_the_tables_come_with_the_news_and_the_looking_ends(browser: Client) -> None:
     job = _shipping_job(1)
     look = _next_look(browser.get(f"/jobs/{job.pk}/"), "live")

@@ -55,7 +55,7 @@ def test_the_preview_shows_the_first_twenty_rows_and_counts_the_rest(browser: Cl
     assert "Recipient 20</td>" in text(page)
     assert "Recipient 21</td>" not in text(page)
     assert "Washington, DC 20020" in text(page)
-    assert "Create the batch and ship 25 rows" in text(page)
+    assert "Create the job and ship 25 rows" in text(page)
     assert "costs money" in text(page)
     assert "How much is not known" in text(page)
 
@@ -338,7 +338,7 @@ def test_at_once_ships_a_file_without_errors_and_says_what_was_done(browser: Cli
     assert "This file has become a job" in page
     assert "It was uploaded to be shipped at once when nothing is wrong." in page
     assert f'href="/jobs/{job.pk}/"' in page
-    assert "Create the batch" not in page
+    assert "Create the job" not in page
 
 
 def test_at_once_still_asks_where_something_is_wrong(browser: Client) -> None:
