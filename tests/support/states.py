@@ -71,7 +71,7 @@ def _completed(clerk: User) -> Job:
 
 def _of_status(status: JobStatus) -> Callable[[User], Job]:
     def make(clerk: User) -> Job:
-        job = make_job(4, status=JobStatus.running, name=f"A batch that is {status.label.lower()}", created_by=clerk)
+        job = make_job(4, status=JobStatus.running, name=f"A job that is {status.value}", created_by=clerk)
         complete_row(row_of(job, 1))
         Job.objects.filter(pk=job.pk).update(status=status)
         return job
