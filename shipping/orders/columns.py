@@ -121,6 +121,11 @@ def holds_units(header: str) -> bool:
     return squash(header) in _UNIT_COLUMNS
 
 
+def unit_factor(column: str, unit: str) -> Decimal | None:
+    """By what a weight or size in this unit is multiplied to be ounces or inches; None for a unit that is not known."""
+    return _UNITS[column].get(squash(unit))
+
+
 def names_no_unit(header: str) -> bool:
     """Whether a header is the bare name of a column, so that a weight or size in it has a unit by custom only."""
     return squash(header) in _COLUMN_BY_NAME

@@ -32,12 +32,14 @@ class CellKind(Enum):
 @dataclass(frozen=True, slots=True)
 class RawRow:
     """One row as it came, the header or an order. `line` is where it begins in the file, from 1. `kinds` tells by
-    place of cells that are no text; in text files all are.
+    place of cells that are no text; in text files all are. `words` are shown with the numbers of a workbook, such as a
+    unit, and are no part of them.
     """
 
     line: int
     cells: list[str]
     kinds: Mapping[int, CellKind] = field(default_factory=dict)
+    words: Mapping[int, str] = field(default_factory=dict)
 
 
 class Source(Protocol):

@@ -11,8 +11,8 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from shipping.orders.columns import SIZE_COLUMNS, HeaderMapping, Layout, lay_out, told_apart
-from shipping.orders.errors import OrderFileError
+from shipping.orders.columns import SIZE_COLUMNS, HeaderMapping, Layout, lay_out, told_apart, unit_factor
+from shipping.orders.errors import OrderFileError, shown
 from shipping.orders.places import US_TERRITORIES, country_code
 from shipping.orders.readers import open_text
 from shipping.orders.sources import CellKind, RawRow, Source
@@ -134,6 +134,9 @@ def _told(number: int, row: RawRow, layout: Layout) -> Record:
     remarks: dict[int, str] = {}
     for place, kind in row.kinds.items():
         column = columns.get(place)
+        if column in MEASURES and (problem := _unit_problem(column, row.words.get(place, ""), layout)):
+            problems[place] = problem
+            continue
         if column is None or (kind is CellKind.long_number and column in MEASURES):
             continue
         if kind is not CellKind.number:
@@ -145,6 +148,20 @@ def _told(number: int, row: RawRow, layout: Layout) -> Record:
             }
             cells[place] = zip_code
     return Record(number, row.line, cells, problems, remarks)
+
+
+def _unit_problem(column: str, words: str, layout: Layout) -> str:
+    """What is wrong with a weight or size that the workbook shows with these words; empty when they name the unit that
+    the column is read in, or no unit at all.
+    """
+    if not any(letter.isalpha() or letter == "%" for letter in words):
+        return ""
+    if unit_factor(column, words) == layout.factors[column]:
+        return ""
+    return _(
+        "The workbook shows this number with “%(words)s”, which is not the unit that the column is read in. Name the"
+        " unit in the column’s header, such as “Weight (lb)”, or say it when the columns are chosen."
+    ) % {"words": shown(words)}
 
 
 def _restored_zip(cells: list[str], layout: Layout) -> str | None:

@@ -46,6 +46,8 @@ _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _CELL_TAG = FORMULA_TAG.removesuffix("f") + "c"
 # A number format of zeros alone, as 00000 for ZIP codes: the zeros in front are part of what is meant.
 _ZEROS = re.compile(r"0{2,}(?:-0+)?")
+# What a number format shows beside the number: 0.0" lb" or 0.0\ \l\b, and the sign of a percentage.
+_WORDS = re.compile(r'"([^"]*)"|\\(.)|(%)')
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, ParseError, expat.ExpatError, InvalidFileException, EOFError, KeyError, IndexError,
     ValueError, TypeError, AttributeError, NotImplementedError, RuntimeError, OverflowError,
@@ -90,7 +92,7 @@ class WorkbookSource:
                         % {"most": intcomma(MOST_ORDERS)}
                     )
                 width = width or len(row.cells)
-                yield RawRow(row.line, row.cells + [""] * (width - len(row.cells)), row.kinds)
+                yield RawRow(row.line, row.cells + [""] * (width - len(row.cells)), row.kinds, row.words)
 
 
 def open_workbook(file: IO[bytes]) -> tuple[Bytes, WorkbookSource]:
@@ -204,7 +206,7 @@ def _filled_rows(workbook: Any, sheet: Any) -> Generator[RawRow, None, None]:
     private parts are used here; the tests hold them against the pinned version.
     """
     line = seen = 0
-    cells: dict[int, tuple[str, CellKind | None]] = {}
+    cells: dict[int, _Cell] = {}
     with closing(sheet._get_source()) as source:  # noqa: SLF001
         reader = WorkSheetParser(
             source,
@@ -217,20 +219,20 @@ def _filled_rows(workbook: Any, sheet: Any) -> Generator[RawRow, None, None]:
         # No document type got here.
         for _event, element in iterparse(source):  # noqa: S314
             if element.tag == _CELL_TAG:
-                place, text, kind = _read_cell(reader, sheet, element)
+                place, cell = _read_cell(reader, sheet, element)
                 seen += 1
                 if seen > MOST_CELLS or not 0 <= place < MOST_CELLS:
                     raise OrderFileError(
                         _("Line %(line)s of the sheet has more than %(most)s cells.")
                         % {"line": line + 1, "most": intcomma(MOST_CELLS)}
                     )
-                if text or kind is CellKind.formula:
-                    cells[place] = (text, kind)
+                if cell.text or cell.kind is CellKind.formula:
+                    cells[place] = cell
                 element.clear()
             elif element.tag == ROW_TAG:
                 line = _line_of(element, line)
                 element.clear()
-                if any(text.strip() or kind for text, kind in cells.values()):
+                if any(cell.text.strip() or cell.kind for cell in cells.values()):
                     yield _row(line, cells)
                 reader.row_counter, reader.col_counter = line + 1, 0
                 cells, seen = {}, 0
@@ -245,28 +247,46 @@ def _line_of(row: Any, before: int) -> int:
     return line
 
 
-def _row(line: int, cells: dict[int, tuple[str, CellKind | None]]) -> RawRow:
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A cell's text, what it is when it is no text, and the words that its format shows with a number."""
+
+    text: str
+    kind: CellKind | None = None
+    words: str = ""
+
+
+def _row(line: int, cells: dict[int, _Cell]) -> RawRow:
     width = max(cells) + 1
-    texts = [cells[place][0] if place in cells else "" for place in range(width)]
-    return RawRow(line, texts, {place: kind for place, (_text, kind) in sorted(cells.items()) if kind})
+    texts = [cells[place].text if place in cells else "" for place in range(width)]
+    told = sorted(cells.items())
+    kinds = {place: cell.kind for place, cell in told if cell.kind}
+    return RawRow(line, texts, kinds, {place: cell.words for place, cell in told if cell.words})
 
 
-def _read_cell(reader: WorkSheetParser, sheet: ReadOnlyWorksheet, element: Any) -> tuple[int, str, CellKind | None]:
-    """A cell's place from 0, its text, and what it is when it is no text."""
+def _read_cell(reader: WorkSheetParser, sheet: ReadOnlyWorksheet, element: Any) -> tuple[int, _Cell]:
+    """A cell, and its place from 0."""
     cell = reader.parse_cell(element)
     place, value, data_type = cell["column"] - 1, cell["value"], cell["data_type"]
     if value is None:
-        return place, "", CellKind.formula if element.find(FORMULA_TAG) is not None else None
+        return place, _Cell("", CellKind.formula if element.find(FORMULA_TAG) is not None else None)
     if data_type == "b":
-        return place, "TRUE" if value else "FALSE", CellKind.boolean
+        return place, _Cell("TRUE" if value else "FALSE", CellKind.boolean)
     if data_type == "e":
-        return place, str(value), CellKind.error
+        return place, _Cell(str(value), CellKind.error)
     if isinstance(value, dt.datetime | dt.date | dt.time | dt.timedelta):
-        return place, _date_text(value), CellKind.date
+        return place, _Cell(_date_text(value), CellKind.date)
     if isinstance(value, int | float):
         number_format = ReadOnlyCell(sheet, **cell).number_format or ""
-        return place, *_number(value, re.sub(r'[\\"]', "", number_format))
-    return place, str(value), None
+        text, kind = _number(value, re.sub(r'[\\"]', "", number_format))
+        return place, _Cell(text, kind, _words(number_format))
+    return place, _Cell(str(value))
+
+
+def _words(number_format: str) -> str:
+    """What a format shows with a positive number, without spaces around it."""
+    positive = number_format.partition(";")[0]
+    return "".join("".join(found) for found in _WORDS.findall(positive)).strip()
 
 
 def _date_text(value: dt.datetime | dt.date | dt.time | dt.timedelta) -> str:

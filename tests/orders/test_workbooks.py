@@ -88,6 +88,28 @@ def test_a_cell_that_is_no_text_is_an_error_where_it_matters(db: None, value: An
     assert part in error.message
 
 
+@pytest.mark.parametrize(
+    ("header", "number_format", "refused"),
+    [
+        ("Weight", '0.0" lb"', "shows this number with “lb”"),
+        ("Weight", "0.0\\ \\l\\b", "shows this number with “lb”"),
+        ("Weight", "0%", "shows this number with “%”"),
+        ("Weight (kg)", '0.0" lb"', "shows this number with “lb”"),
+        ("Weight (lb)", '0.0" lb"', ""),
+        ("Weight", '0.0" oz";[Red]-0.0" oz"', ""),
+        ("Weight", '0.0" "', ""),
+        ("Weight", "#,##0.00", ""),
+    ],
+)
+def test_a_weight_that_the_workbook_shows_in_another_unit_is_never_read_as_ounces(
+    db: None, header: str, number_format: str, refused: str
+) -> None:
+    headers = [header if each == "Weight" else each for each in HEADER]
+    report = check(workbook(order(weight=(1.5, number_format)), header=headers))
+    assert [error.column for error in report.errors] == ([header] if refused else [])
+    assert refused in "".join(error.message for error in report.errors)
+
+
 def test_a_formula_with_its_result_is_that_result_and_an_error_value_is_an_error(db: None) -> None:
     file = workbook(order(name="NAME", street="STREET"))
     sheet = part_of(file, SHEET)
