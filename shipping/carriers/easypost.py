@@ -6,15 +6,18 @@ charged at most once, whoever sends the purchase and however late it arrives.
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from shipping.carriers import easypost_errors as errors
+from shipping.carriers.easypost_list import Place, page_of
 from shipping.carriers.easypost_refunds import days_to_void, refund_of
 from shipping.carriers.easypost_replies import (
     Rate,
     Unreadable,
     handle_of,
     label_url_of,
+    listed_of,
     pick_rate,
     purchase_of,
 )
@@ -25,10 +28,12 @@ from shipping.carriers.port import (
     CarrierError,
     Guarantee,
     LabelFile,
+    ListedPurchase,
     Order,
     Parcel,
     Prepared,
     Purchase,
+    PurchasePage,
     Quote,
     Rejected,
     Unavailable,
@@ -177,6 +182,30 @@ class EasyPost:
         if not label_url:
             raise Unavailable("NO_LABEL", "The carrier does not say where the label is.")
         return download_label(label_url, timeout=countdown.left())
+
+    def list_purchases(self, since: datetime, page: str = "", *, timeout: float) -> PurchasePage:
+        """Ask for one page of the account's shipments that have postage. See the port, and `easypost_list`."""
+        place = Place.of(page, since=since)
+        try:
+            reply = self._wire.call(lambda client: client.shipment.all(**place.parameters()), timeout=timeout)
+        except CallFailed as failure:
+            raise errors.of_list(failure) from None
+        try:
+            return page_of(reply, place)
+        except Unreadable as error:
+            raise Unavailable(error.code, error.message) from None
+
+    def listed_purchase(self, purchase_id: str, *, timeout: float) -> ListedPurchase | None:
+        """Ask for one shipment as the list would tell it. See the port."""
+        try:
+            shipment = self._wire.call(lambda client: client.shipment.retrieve(purchase_id), timeout=timeout)
+        except CallFailed as failure:
+            if failure.status == 404 and failure.readable:
+                return None
+            raise errors.of_question(failure) from None
+        if shipment.get("id") != purchase_id:
+            raise Unknown("OTHER_SHIPMENT", "The carrier answered about another shipment.")
+        return listed_of(shipment)
 
     def _free(self, request: Callable[[Any], object], timeout: float) -> JsonObject:
         try:

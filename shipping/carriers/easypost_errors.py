@@ -65,6 +65,11 @@ def of_question(failure: CallFailed) -> Unavailable | Unknown:
     return unknown(failure)
 
 
+def of_list(failure: CallFailed) -> Unavailable:
+    """The kind for a page of the list of shipments: it asks for nothing but what is there, and may be asked again."""
+    return _unavailable(failure)
+
+
 def of_refund(failure: CallFailed) -> Unavailable | Unknown:
     """The kind for a refund that was not definitely refused."""
     return _unavailable(failure) if _was_not_done(failure) else unknown(failure)

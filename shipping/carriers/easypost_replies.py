@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
+from shipping.carriers.easypost_refunds import refund_of
 from shipping.carriers.easypost_wire import JsonObject
-from shipping.carriers.port import Order, Purchase, Rejected
+from shipping.carriers.port import ListedPurchase, Order, Purchase, Rejected
 
 _LARGEST_PRICE = Decimal(1_000_000)
 
@@ -76,7 +77,7 @@ def purchase_of(shipment: JsonObject, *, handle: str, reference: str) -> Purchas
     """
     if shipment.get("id") != handle:
         raise Unreadable("OTHER_SHIPMENT", "The carrier answered about another shipment.")
-    if not any(shipment.get(key) for key in ("postage_label", "tracking_code", "selected_rate")):
+    if not _has_postage(shipment):
         _check_reference(shipment, reference)
         return None
     _check_reference(shipment, reference)
@@ -102,10 +103,46 @@ def purchase_of(shipment: JsonObject, *, handle: str, reference: str) -> Purchas
     )
 
 
+def listed_of(shipment: JsonObject) -> ListedPurchase | None:
+    """What a shipment says of its purchase, whatever its reference, or None when it plainly has none.
+
+    Raises Unreadable when it does not even name itself.
+    """
+    shipment_id = _text(shipment.get("id"), 100)
+    if not shipment_id:
+        raise Unreadable("UNREADABLE_ANSWER", "The carrier's answer holds a shipment without an id.")
+    if not _has_postage(shipment):
+        return None
+    rate = _rate(shipment.get("selected_rate"))
+    tracking_number = _text(shipment.get("tracking_code"), 100)
+    refund = refund_of(shipment, shipment_id)
+    return ListedPurchase(
+        purchase_id=shipment_id,
+        reference=_text(shipment.get("reference"), 100),
+        tracking_number=tracking_number,
+        cost_cents=None if rate is None else rate.cents,
+        currency="" if rate is None else rate.currency,
+        refund=None if refund is None else refund.state,
+        readable=bool(rate and tracking_number and (refund or shipment.get("refund_status") in (None, ""))),
+    )
+
+
+def made_at(shipment: JsonObject) -> datetime:
+    """When a shipment was created. Raises Unreadable."""
+    moment = _moment(shipment.get("created_at"))
+    if moment is None:
+        raise Unreadable("UNREADABLE_ANSWER", "The carrier's answer does not say when a shipment was created.")
+    return moment
+
+
 def label_url_of(shipment: JsonObject) -> str:
     """Where the label's bytes are, or "" when the shipment does not say."""
     label = shipment.get("postage_label")
     return _text(label.get("label_url"), 4000) if isinstance(label, dict) else ""
+
+
+def _has_postage(shipment: JsonObject) -> bool:
+    return any(shipment.get(key) for key in ("postage_label", "tracking_code", "selected_rate"))
 
 
 def _check_reference(shipment: JsonObject, reference: str) -> None:

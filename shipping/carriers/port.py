@@ -4,7 +4,7 @@ An adapter holds no state about rows and imports no models. It never retries a p
 request once. Whatever a carrier's own errors are called, an adapter maps them onto the three kinds below.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -116,6 +116,36 @@ class VoidAnswer:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPurchase:
+    """A purchase as the carrier's own list tells it, whoever made it. `cost_cents` is in hundredths of `currency`.
+
+    Texts that the list does not hold are "", and `refund` is None where none was asked for. `readable` is False when
+    the price, the tracking number or the refund could not be read: what it says is then no reason to compare.
+    """
+
+    purchase_id: str
+    reference: str
+    tracking_number: str
+    cost_cents: int | None
+    currency: str
+    refund: VoidState | None
+    readable: bool
+
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether its refund was accepted; one that was only asked for counts."""
+        return self.refund in (VoidState.submitted, VoidState.refunded)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchasePage:
+    """A part of the carrier's list. `next_page` asks for the part that follows, and is "" where none does."""
+
+    purchases: Sequence[ListedPurchase]
+    next_page: str = ""
+
+
 class CarrierError(Exception):
     """A carrier did not do what was asked. `code` is the carrier's own, `message` a sentence for the person."""
 
@@ -187,3 +217,14 @@ class Carrier(Protocol):
 
     def fetch_label(self, purchase_id: str, label_url: str, *, timeout: float) -> LabelFile:
         """The bytes of a bought label, never empty. Costs nothing. Raises Rejected, Unavailable or Unknown."""
+
+    def list_purchases(self, since: datetime, page: str = "", *, timeout: float) -> PurchasePage:
+        """A part of the carrier's own list of all purchases of the account that were prepared since then, in whatever
+        order and with parts of any size: the first one, or the one that `page` (a `next_page`) names. Sends one
+        request. Raises Unavailable or Unknown when the list could not be had, or not be read as a list.
+        """
+
+    def listed_purchase(self, purchase_id: str, *, timeout: float) -> ListedPurchase | None:
+        """One purchase as that list would tell it by now; None when the carrier denies it or says that it was not
+        bought. For comparing books: None is no answer to a claim and no reason to buy. Raises Unavailable or Unknown.
+        """

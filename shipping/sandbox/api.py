@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,10 +16,12 @@ from shipping.sandbox.faults import Effects, Endpoint
 from shipping.sandbox.label import label_pdf
 from shipping.sandbox.ledger import Ledger, Shipment
 from shipping.sandbox.shipments import rates_object, shipment_object
-from shipping.sandbox.values import JsonObject
+from shipping.sandbox.values import JsonObject, now
 
 _LIVE_KEY = "EZAK"  # production keys begin with this, test keys with EZTK (docs.easypost.com, "API Keys")
 _LARGEST_PAGE = 100
+_DAY = 86_400.0
+_MONTH = 30 * _DAY
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ class CarrierApi:
             found, has_more = self._ledger.page(
                 purchased=query.get("purchased", "true").lower() != "false",
                 before_id=query.get("before_id"),
+                created=created_between(query),
                 size=min(whole_number(query, "page_size", default=20, least=1), _LARGEST_PAGE),
             )
             objects = [self._object(shipment, effects) for shipment in found]
@@ -191,6 +195,30 @@ def whole_number(query: Mapping[str, str], key: str, *, default: int, least: int
     if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) < least:
         raise RefusedError(422, "PARAMETER.INVALID", f"{key} must be a whole number of at least {least}.")
     return int(text)
+
+
+def created_between(query: Mapping[str, str]) -> tuple[float, float]:
+    """The moments (seconds since 1970) after and before which a list is asked for. Where they are not given, EasyPost
+    takes a month: the last one up to the end of this day, the one before `end_datetime`, or the one after
+    `start_datetime`. Raises RefusedError (422) for what is no moment.
+    """
+    start, end = (_moment(query, key) for key in ("start_datetime", "end_datetime"))
+    if start is not None:
+        return start, start + _MONTH if end is None else end
+    if end is not None:
+        return end - _MONTH, end
+    midnight = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return now() - _MONTH, midnight.timestamp() + _DAY
+
+
+def _moment(query: Mapping[str, str], key: str) -> float | None:
+    if key not in query:
+        return None
+    try:
+        moment = datetime.fromisoformat(query[key])
+    except ValueError:
+        raise RefusedError(422, "PARAMETER.INVALID", f"{key} must be a date and time in ISO 8601.") from None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
 def _api_key(authorization: str | None) -> str:

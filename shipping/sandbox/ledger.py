@@ -158,10 +158,13 @@ class Ledger:
 
         return self._database.run(work)
 
-    def page(self, *, purchased: bool, before_id: str | None, size: int) -> tuple[list[Shipment], bool]:
+    def page(
+        self, *, purchased: bool, before_id: str | None, created: tuple[float, float], size: int
+    ) -> tuple[list[Shipment], bool]:
         """Shipments, newest first, and whether older ones follow; with `purchased`, bought ones only.
 
-        Starts after the shipment `before_id`. Raises RefusedError (404) when that is unknown.
+        Only those created after the first and before the second moment of `created` (seconds since 1970). Starts
+        after the shipment `before_id`. Raises RefusedError (404) when that is unknown.
         """
 
         def work(connection: sqlite3.Connection) -> tuple[list[Shipment], bool]:
@@ -173,9 +176,10 @@ class Ledger:
                 before = found["number"]
             rows = connection.execute(
                 f"{_SHIPMENTS} WHERE (? IS NULL OR shipments.number < ?)"
+                " AND shipments.created_at > ? AND shipments.created_at < ?"
                 f" AND {'shipments.charge_id IS NOT NULL' if purchased else 'TRUE'}"
                 " ORDER BY shipments.number DESC LIMIT ?",
-                (before, before, size + 1),
+                (before, before, *created, size + 1),
             ).fetchall()
             return [_shipment(row) for row in rows[:size]], len(rows) > size
 

@@ -3,7 +3,9 @@
 import base64
 import http.client
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from typing import Any
 from urllib.error import HTTPError
 
@@ -14,6 +16,7 @@ from easypost.errors.api.invalid_request_error import InvalidRequestError
 from easypost.errors.api.not_found_error import NotFoundError
 from easypost.errors.api.unauthorized_error import UnauthorizedError
 
+from shipping.sandbox.values import moment
 from tests.sandbox.shipments import RECIPIENT, SENDER, shipment
 from tests.support.sandbox import SandboxProcess
 
@@ -143,6 +146,35 @@ def test_it_lists_bought_shipments_newest_first_page_by_page(client: EasyPostCli
     assert [one.reference for one in everything["shipments"]] == ["R4", "R3", "R2", "R1", "R0"]
 
 
+def test_it_lists_what_was_created_between_two_moments(client: EasyPostClient, sandbox: SandboxProcess) -> None:
+    """With one moment alone the other is a month away, and without any the last month is listed."""
+    for days in (0, 20, 40):
+        client.shipment.create(**shipment(f"{days} days"))
+    ago = [_move_back(sandbox, f"{days} days", days) for days in (0, 20, 40)]
+
+    def listed(**moments: str) -> list[str]:
+        return [one.reference for one in client.shipment.all(purchased=False, **moments)["shipments"]]
+
+    def on(day: int) -> str:
+        return moment(ago[0] - day * 86_400)
+
+    assert listed() == ["20 days", "0 days"]
+    assert listed(start_datetime=on(45)) == ["40 days", "20 days"]
+    assert listed(end_datetime=on(15)) == ["40 days", "20 days"]
+    assert listed(start_datetime=on(45), end_datetime=on(-1)) == ["40 days", "20 days", "0 days"]
+    assert listed(start_datetime=on(30), end_datetime=on(15)) == ["20 days"]
+
+
+def _move_back(sandbox: SandboxProcess, reference: str, days: int) -> float:
+    """Let a shipment be older than it is; returns when it was created, in seconds since 1970."""
+    with closing(sqlite3.connect(sandbox.database, timeout=10)) as books, books:
+        found = books.execute(
+            "UPDATE shipments SET created_at = created_at - ? WHERE reference = ? RETURNING created_at",
+            (days * 86_400, reference),
+        ).fetchone()
+        return float(found[0])
+
+
 def test_it_takes_a_bought_label_back_and_stays_with_that(client: EasyPostClient, sandbox: SandboxProcess) -> None:
     made = client.shipment.create(**shipment())
     with pytest.raises(InvalidRequestError) as refused:
@@ -268,6 +300,7 @@ def test_it_takes_a_key_as_basic_user_name(sandbox: SandboxProcess) -> None:
         ("POST", "/v2/shipments", b'{"shipment": {"to_address": 5}}', 422),
         ("GET", "/v2/shipments?page_size=lots", None, 422),
         ("GET", "/v2/shipments?before_id=shp_unknown", None, 404),
+        ("GET", "/v2/shipments?start_datetime=soon", None, 422),
         ("GET", "/v2/shipments/", None, 404),
         ("GET", "/v2/orders", None, 404),
         ("GET", "/", None, 404),
