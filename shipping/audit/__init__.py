@@ -1,0 +1,1 @@
+"""Comparing the books with the carrier's own list. Nothing here writes, at the carrier or in the books."""
