@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from shipping.models import Event, Job, Label, Row, Run, Sender
 from shipping.runs import record
+from shipping.services import JobService
 from shipping.states import EventKind, JobStatus
 from tests.factories import make_dead_run, make_interrupted_job, make_job, make_live_run, make_sender
 from tests.views.conftest import browser_of, grant
@@ -60,6 +61,7 @@ def test_delete_selected_is_refused_even_when_it_is_posted(browser: Client, job:
 def test_things_of_a_job_are_found_by_job(browser: Client, job: Job, model: type) -> None:
     other = make_interrupted_job(3, completed=2, name="Another job")
     record(other, EventKind.created)
+    JobService().cancel(other.pk)  # the banner on every page names jobs that are interrupted
 
     page = text(browser.get(f"/admin/shipping/{model.__name__.lower()}/?job__exact={job.pk}"))
 
