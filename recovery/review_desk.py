@@ -20,6 +20,7 @@ from shipping.models.clock import book_now
 from shipping.models.row import RowQuerySet
 from shipping.services import JobService
 from shipping.states import OPEN_JOB_STATUSES, RowStatus
+from shipping.views.access import read_number
 from shipping.views.live import version_of
 from shipping.views.paging import KeyPage, key_page
 from shipping.views.presenters import JobCard, job_cards
@@ -52,7 +53,7 @@ class Place:
         """The place of an address; what makes no sense is left out."""
         given = query.get("status", "")
         name = ListName(given) if given in list(ListName) else None
-        like, after, before = (_whole_number(query.get(key, "")) for key in ("like", "after", "before"))
+        like, after, before = (read_number(query.get(key, "")) for key in ("like", "after", "before"))
         return cls(name, like if name == ListName.failed else None, after, before)
 
     @property
@@ -65,10 +66,6 @@ class Place:
     def list_query(self) -> str:
         """The same for the list's first page."""
         return Place(self.name, self.like).query
-
-
-def _whole_number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 @dataclass(frozen=True, slots=True)

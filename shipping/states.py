@@ -173,6 +173,9 @@ UPLOAD_TRANSITIONS: Mapping[UploadStatus, frozenset[UploadStatus]] = {
 
 # Uploads in these states are worked on, or wait for somebody who does.
 WORKING_UPLOAD_STATUSES = frozenset({UploadStatus.received, UploadStatus.checking, UploadStatus.importing})
+# What is known of these can be shipped, corrected or thrown away; and their columns can be said anew.
+CHECKED_UPLOAD_STATUSES = frozenset({UploadStatus.has_errors, UploadStatus.ready})
+MAPPABLE_UPLOAD_STATUSES = CHECKED_UPLOAD_STATUSES | {UploadStatus.needs_mapping}
 # Nothing more is done with these.
 FINISHED_UPLOAD_STATUSES = frozenset({UploadStatus.imported, UploadStatus.failed, UploadStatus.discarded})
 

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from shipping.carriers.registry import UnknownCarrier, get_carrier
 from shipping.models import Job, Label
 from shipping.models.label import LabelQuerySet
-from shipping.refusals import FactsMoved, Refused, UnknownJob
+from shipping.refusals import FactsMoved, Refused, lock_job
 from shipping.runs import record
 from shipping.states import EventKind, Sweep, VoidRequest
 
@@ -46,10 +46,7 @@ def void_chosen(job_id: int, keys: Sequence[int], *, actor: User | None = None, 
     if len(keys) > MOST_LABELS:
         raise Refused(_("At most %(count)s labels can be voided at once.") % {"count": MOST_LABELS})
     with transaction.atomic():
-        try:
-            job = Job.objects.lock(job_id)
-        except Job.DoesNotExist:
-            raise UnknownJob(_("There is no job %(job_id)s.") % {"job_id": job_id}) from None
+        job = lock_job(job_id)
         if job.sweep == Sweep.void:
             raise Refused(_("All labels of “%(name)s” are being voided already.") % {"name": job.name})
         labels = list(voidable_labels(job).filter(pk__in=keys).select_related("row").order_by("pk"))

@@ -21,7 +21,7 @@ from shipping.models.clock import local_seconds
 from shipping.models.row import order_for_carrier
 from shipping.orders.checking import PREVIEW_ROWS
 from shipping.orders.uploads import UploadRefused
-from shipping.states import UploadStatus
+from shipping.states import CHECKED_UPLOAD_STATUSES
 
 AT_ONCE = 8
 # All questions together; a person waits for the answer.
@@ -48,7 +48,7 @@ def estimate(upload_id: int, *, actor: User | None) -> Upload:
     """
     upload = Upload.objects.get(pk=upload_id)
     sample = upload.report.get("sample", [])
-    if upload.status not in {UploadStatus.has_errors, UploadStatus.ready} or not sample:
+    if upload.status not in CHECKED_UPLOAD_STATUSES or not sample:
         raise UploadRefused(_("There are no checked rows to ask the carrier about."))
     sender = Sender.objects.current()
     if sender is None:

@@ -30,7 +30,7 @@ from shipping.orders.upload_report import duplicate_of, error_lines, preview
 from shipping.orders.upload_states import move, queue_after_commit
 from shipping.orders.upload_work import work
 from shipping.refusals import Refused
-from shipping.states import UploadStatus
+from shipping.states import CHECKED_UPLOAD_STATUSES, MAPPABLE_UPLOAD_STATUSES, UploadStatus
 
 __all__ = [
     "UploadRefused",
@@ -49,9 +49,6 @@ AT_ONCE_BYTES = 1024**2
 AT_ONCE_WORKBOOK_BYTES = AT_ONCE_BYTES // 4
 MOST_CORRECTED_ROWS = 1_000
 LONGEST_CORRECTION = 1_000
-
-_CORRECTABLE = frozenset({UploadStatus.has_errors, UploadStatus.ready})
-_MAPPABLE = frozenset({UploadStatus.needs_mapping, UploadStatus.has_errors, UploadStatus.ready})
 
 
 class UploadRefused(Refused):
@@ -112,7 +109,7 @@ def set_mapping(upload_id: int, mapping: HeaderMapping, *, actor: User | None) -
     """
 
     def change(upload: Upload) -> None:
-        _require(upload, _MAPPABLE)
+        _require(upload, MAPPABLE_UPLOAD_STATUSES)
         if problems := mappings.problems(upload.headers, mapping):
             raise OrderFileError(problems)
         upload.mapping = {header: mapping.get(header, "") for header in upload.headers}
@@ -123,20 +120,14 @@ def set_mapping(upload_id: int, mapping: HeaderMapping, *, actor: User | None) -
     return _change(upload_id, change)
 
 
-def correct(
-    upload_id: int,
-    corrections: Mapping[int, Mapping[str, str]],
-    *,
-    actor: User | None,  # noqa: ARG001 (as all commands; uploads keep no history of their own)
-    revision: int | None = None,
-) -> Upload:
+def correct(upload_id: int, corrections: Mapping[int, Mapping[str, str]], *, revision: int | None = None) -> Upload:
     """Put new values into cells, by row number and header, and check everything again. What came in stays as it is.
 
     Raises UploadRefused, also when the upload is not what was shown (`revision`).
     """
 
     def change(upload: Upload) -> None:
-        _require(upload, _CORRECTABLE)
+        _require(upload, CHECKED_UPLOAD_STATUSES)
         _require_revision(upload, revision)
         merged: dict[str, dict[str, str]] = dict(upload.corrections)
         for row, values in corrections.items():
@@ -170,7 +161,7 @@ def confirm(
     """
 
     def change(upload: Upload) -> None:
-        _require(upload, _CORRECTABLE)
+        _require(upload, CHECKED_UPLOAD_STATUSES)
         _require_revision(upload, revision)
         _require_importable(upload, skip_bad=skip_bad)
         sender = _sender_as_shown(sender_id)
@@ -198,7 +189,7 @@ def confirm(
         raise
 
 
-def discard(upload_id: int, *, actor: User | None) -> Upload:  # noqa: ARG001
+def discard(upload_id: int) -> Upload:
     """Throw an upload away, with its file. Raises UploadRefused when a job is being made of it."""
     with transaction.atomic():
         upload = Upload.objects.lock(upload_id)

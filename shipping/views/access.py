@@ -153,8 +153,10 @@ def job_or_404(job_id: int) -> Job:
 
 
 def whole_number(request: HttpRequest, name: str) -> int | None:
-    """A whole number from the query string that fits a database column; None for anything else."""
-    text = request.GET.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        return None
-    return int(text)
+    """A whole number from the query string; None for anything else."""
+    return read_number(request.GET.get(name, ""))
+
+
+def read_number(text: str) -> int | None:
+    """A whole number, from 0 on, that fits a database column; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None

@@ -22,12 +22,13 @@ from shipping.orders import uploads
 from shipping.orders.errors import OrderFileError
 from shipping.orders.estimate import estimate
 from shipping.services import JobService, Refused
-from shipping.states import JobStatus, UploadStatus
+from shipping.states import CHECKED_UPLOAD_STATUSES, MAPPABLE_UPLOAD_STATUSES, JobStatus, UploadStatus
 from shipping.views.access import (
     CHANGE,
     PageRequest,
     go_to,
     page,
+    read_number,
     require_right,
     rights,
     wants_fragment,
@@ -44,10 +45,6 @@ from shipping.views.upload_parts import (
     estimated_total,
     how_it_stands,
 )
-
-# What is known of a file that was checked can be shipped, corrected or thrown away.
-CHECKED = frozenset({UploadStatus.has_errors, UploadStatus.ready})
-MAPPABLE = CHECKED | {UploadStatus.needs_mapping}
 
 
 @page()
@@ -70,7 +67,7 @@ def columns(request: PageRequest, upload_id: int) -> HttpResponseBase:
         require_right(request.user, CHANGE)
         return _set_columns(request, upload_or_404(upload_id))
     found = upload_or_404(upload_id)
-    if found.status not in MAPPABLE:
+    if found.status not in MAPPABLE_UPLOAD_STATUSES:
         return redirect("shipping:upload", upload_id)
     return _show_columns(request, found)
 
@@ -103,7 +100,7 @@ def _show_columns(
 def errors(_request: PageRequest, upload_id: int) -> HttpResponseBase:
     """The errors as a file, to be worked through beside the orders."""
     found = upload_or_404(upload_id)
-    if found.status not in CHECKED:
+    if found.status not in CHECKED_UPLOAD_STATUSES:
         return redirect("shipping:upload", upload_id)
     response = HttpResponse(
         # Excel takes a CSV for UTF-8 only by its mark.
@@ -123,7 +120,7 @@ def correct(request: PageRequest, upload_id: int) -> HttpResponseBase:
         corrections = corrected_cells(found, request.POST)
         if not corrections:
             raise Refused(_("No value was changed. Correct at least one and check again."))
-        return uploads.correct(found.pk, corrections, actor=request.user, revision=_sent_number(request, "revision"))
+        return uploads.correct(found.pk, corrections, revision=_sent_number(request, "revision"))
 
     return _act(request, upload_id, command, how_it_stands)
 
@@ -161,7 +158,7 @@ def discard(request: PageRequest, upload_id: int) -> HttpResponseBase:
     if request.method != "POST":
         return redirect("shipping:upload", upload_or_404(upload_id).pk)
     try:
-        gone = uploads.discard(upload_or_404(upload_id).pk, actor=request.user)
+        gone = uploads.discard(upload_or_404(upload_id).pk)
     except Refused as refused:
         return _too_late(request, upload_or_404(upload_id), refusal=str(refused))
     messages.success(request, _("“%(name)s” is discarded. Nothing was bought.") % {"name": gone.file_name})
@@ -227,8 +224,7 @@ def _what_was_made(done: Upload) -> str:
 
 
 def _sent_number(request: PageRequest, name: str) -> int | None:
-    text = request.POST.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    return read_number(request.POST.get(name, ""))
 
 
 def _worker_alive(found: Upload) -> bool:
@@ -253,7 +249,7 @@ def _show(request: PageRequest, found: Upload, *, refusal: str = "") -> HttpResp
     }
     if found.status == UploadStatus.needs_mapping:
         context["columns"] = columns_of(found, show_all="all" in request.GET)
-    if found.status in CHECKED:
+    if found.status in CHECKED_UPLOAD_STATUSES:
         context |= _checked(request, found)
     if wants_fragment(request):
         return render(request, "uploads/upload_fragment.html", {**context, "with_messages": True})

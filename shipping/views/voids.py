@@ -13,9 +13,9 @@ from shipping.export_forms import VoidChosenForm, read_labels, sign_labels
 from shipping.exports.row_ranges import BadRange, RowRanges
 from shipping.models import Job, Label
 from shipping.models.label import LabelQuerySet
-from shipping.services import FactsMoved, Refused
+from shipping.services import Refused
 from shipping.states import RefundState, VoidRequest
-from shipping.views.access import PageRequest, go_to, job_or_404, page, whole_number
+from shipping.views.access import PageRequest, go_to, job_or_404, page, read_number, whole_number
 from shipping.views.label_lines import label_line
 from shipping.views.labels import label_or_404
 from shipping.views.paging import key_page
@@ -68,8 +68,8 @@ def void_selection(request: PageRequest, job_id: int) -> HttpResponseBase:
     """Void the labels that were ticked (`?label=…`) or the current labels of some rows (`?rows=1-50,77`, `?row=3`)."""
     job = job_or_404(job_id)
     if not {"rows", "row"} & set(request.GET):
-        ticked = [key for key in request.GET.getlist("label") if key.isascii() and key.isdigit() and len(key) <= 18]
-        return _void(request, job, Label.objects.filter(job=job, pk__in=[int(key) for key in ticked[:MOST_LABELS]]))
+        ticked = [key for text in request.GET.getlist("label") if (key := read_number(text)) is not None]
+        return _void(request, job, Label.objects.filter(job=job, pk__in=ticked[:MOST_LABELS]))
     try:
         rows = RowRanges.parse(",".join(request.GET.getlist("rows") + request.GET.getlist("row")))
     except BadRange as error:
@@ -88,7 +88,7 @@ def _void(request: PageRequest, job: Job, chosen: LabelQuerySet) -> HttpResponse
     try:
         keys = read_labels(form.cleaned_data["confirmation"], job)
         labels = void_chosen(job.pk, keys, actor=request.user, reason=form.cleaned_data["reason"])
-    except (Refused, FactsMoved) as refusal:
+    except Refused as refusal:
         return _confirm(request, job, chosen, form, refusal=f"{refusal} {_('Nothing has been changed.')}")
     said = ngettext(
         "The void of %(count)s label is ordered: a worker asks the carrier.",

@@ -93,11 +93,11 @@ def test_a_change_makes_the_estimate_void_and_one_under_way_is_refused(
     sandbox: SandboxProcess, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload = estimate(receive(order_file(*numbered_orders(2))).pk, actor=None)
-    upload = uploads.correct(upload.pk, {1: {"weight": "30"}}, actor=None)
+    upload = uploads.correct(upload.pk, {1: {"weight": "30"}})
     assert upload.estimate == {}
 
     def ask_slowly(*arguments: Any) -> Answers:
-        uploads.correct(upload.pk, {1: {"weight": "31"}}, actor=None)
+        uploads.correct(upload.pk, {1: {"weight": "31"}})
         return Answers(quotes={1: quote(500)})
 
     monkeypatch.setattr(estimates, "_ask", ask_slowly)

@@ -68,7 +68,7 @@ def test_nothing_good_is_nothing_to_import(sender: Sender) -> None:
 
 def test_what_moved_since_it_was_shown_is_refused(sender: Sender) -> None:
     upload = receive(order_file(*numbered_orders(2)))
-    uploads.correct(upload.pk, {1: {"weight": "99"}}, actor=None)
+    uploads.correct(upload.pk, {1: {"weight": "99"}})
     with pytest.raises(UploadRefused, match="changed or checked again"):
         confirm(upload)
     upload.refresh_from_db()
@@ -214,6 +214,6 @@ def test_the_same_file_again_waits_and_so_does_one_without_a_sender(clerk: User)
 
 def test_once_a_person_had_to_step_in_a_person_says_when(sender: Sender, clerk: User) -> None:
     upload = receive(order_file(BAD), clerk, ships_at_once=True)
-    upload = uploads.correct(upload.pk, {1: {"weight": "3", "to_zip": "20020"}}, actor=clerk)
+    upload = uploads.correct(upload.pk, {1: {"weight": "3", "to_zip": "20020"}})
     assert (upload.status, upload.ships_at_once) == (UploadStatus.ready, False)
     assert not Job.objects.exists()

@@ -97,16 +97,16 @@ def test_a_file_that_kills_its_workers_is_given_up(monkeypatch: pytest.MonkeyPat
 def test_a_discarded_upload_loses_its_file(db: None) -> None:
     upload = receive(order_file(*numbered_orders(1)))
     name = str(upload.file)
-    discarded = uploads.discard(upload.pk, actor=None)
+    discarded = uploads.discard(upload.pk)
     assert (discarded.status, str(discarded.file), discarded.report) == (UploadStatus.discarded, "", {})
     assert not default_storage.exists(name)
-    assert uploads.discard(upload.pk, actor=None).status == UploadStatus.discarded
+    assert uploads.discard(upload.pk).status == UploadStatus.discarded
 
 
 def test_what_became_a_job_can_not_be_discarded(sender: Sender) -> None:
     upload = confirm(receive(order_file(*numbered_orders(1))))
     with pytest.raises(UploadRefused, match="A job was made"):
-        uploads.discard(upload.pk, actor=None)
+        uploads.discard(upload.pk)
     assert default_storage.exists(str(upload.file))
 
 
@@ -115,7 +115,7 @@ def test_old_uploads_that_nobody_wanted_are_removed_and_jobs_keep_their_files(se
     removed = [
         receive(order_file(*numbered_orders(3))),
         receive(order_file(BAD)),
-        uploads.discard(receive(order_file(*numbered_orders(4))).pk, actor=None),
+        uploads.discard(receive(order_file(*numbered_orders(4))).pk),
     ]
     old = timezone.now() - dt.timedelta(days=8)
     Upload.objects.filter(pk__in=[kept[0].pk, *(each.pk for each in removed)]).update(changed_at=old)

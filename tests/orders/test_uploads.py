@@ -82,7 +82,7 @@ def test_a_large_file_that_is_no_table_fails_with_a_sentence(monkeypatch: pytest
     assert upload_work.work(upload.pk) == "failed"
     upload.refresh_from_db()
     assert "This is a PDF" in upload.problem
-    assert uploads.discard(upload.pk, actor=None).status == UploadStatus.discarded
+    assert uploads.discard(upload.pk).status == UploadStatus.discarded
 
 
 def test_more_bytes_than_allowed_are_refused(settings: Any) -> None:
@@ -145,7 +145,7 @@ def test_unknown_headers_wait_for_a_person_and_are_remembered(sender: Sender, cl
 
 def test_columns_can_be_chosen_anew_and_corrections_are_forgotten(clerk: User) -> None:
     upload = uploads.set_mapping(strange().pk, CHOSEN, actor=clerk)
-    upload = uploads.correct(upload.pk, {1: {"Ort": "Salem"}}, actor=clerk)
+    upload = uploads.correct(upload.pk, {1: {"Ort": "Salem"}})
     assert upload.report["preview"][0]["city"] == "Salem"
     upload = uploads.set_mapping(upload.pk, CHOSEN | {"Gewicht": "weight:oz"}, actor=clerk)
     assert upload.corrections == {}
@@ -153,7 +153,7 @@ def test_columns_can_be_chosen_anew_and_corrections_are_forgotten(clerk: User) -
 
 
 def test_it_is_refused_for_an_upload_that_is_over(clerk: User) -> None:
-    upload = uploads.discard(strange().pk, actor=clerk)
+    upload = uploads.discard(strange().pk)
     with pytest.raises(UploadRefused, match="Discarded"):
         uploads.set_mapping(upload.pk, CHOSEN, actor=clerk)
 
@@ -173,9 +173,9 @@ def test_errors_are_told_by_row_and_column() -> None:
 
 def test_corrected_cells_are_shipped_and_what_came_in_stays(sender: Sender, clerk: User) -> None:
     upload = faulty()
-    upload = uploads.correct(upload.pk, {2: {"to_zip": "20020"}}, actor=clerk, revision=upload.revision)
+    upload = uploads.correct(upload.pk, {2: {"to_zip": "20020"}}, revision=upload.revision)
     assert (upload.status, upload.report["error_count"]) == (UploadStatus.has_errors, 1)
-    upload = uploads.correct(upload.pk, {2: {"weight": "7"}}, actor=clerk, revision=upload.revision)
+    upload = uploads.correct(upload.pk, {2: {"weight": "7"}}, revision=upload.revision)
     assert (upload.status, upload.corrections) == (UploadStatus.ready, {"2": {"to_zip": "20020", "weight": "7"}})
     job = confirm(upload, clerk).job
     assert job is not None
@@ -190,22 +190,22 @@ def test_corrected_cells_are_shipped_and_what_came_in_stays(sender: Sender, cler
 def test_cells_that_there_are_not_are_refused(corrections: dict[int, dict[str, str]]) -> None:
     upload = faulty()
     with pytest.raises(UploadRefused):
-        uploads.correct(upload.pk, corrections, actor=None)
+        uploads.correct(upload.pk, corrections)
     assert Upload.objects.get().corrections == {}
 
 
 def test_so_many_corrections_belong_into_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "MOST_CORRECTED_ROWS", 1)
-    upload = uploads.correct(faulty().pk, {2: {"to_zip": "20020"}}, actor=None)
+    upload = uploads.correct(faulty().pk, {2: {"to_zip": "20020"}})
     with pytest.raises(UploadRefused, match="At most 1 rows"):
-        uploads.correct(upload.pk, {1: {"to_zip": "20020"}}, actor=None)
+        uploads.correct(upload.pk, {1: {"to_zip": "20020"}})
 
 
 def test_a_correction_of_what_was_changed_meanwhile_is_refused() -> None:
     upload = faulty()
-    uploads.correct(upload.pk, {2: {"to_zip": "20020"}}, actor=None, revision=upload.revision)
+    uploads.correct(upload.pk, {2: {"to_zip": "20020"}}, revision=upload.revision)
     with pytest.raises(UploadRefused, match="changed or checked again"):
-        uploads.correct(upload.pk, {2: {"to_zip": "20021"}}, actor=None, revision=upload.revision)
+        uploads.correct(upload.pk, {2: {"to_zip": "20021"}}, revision=upload.revision)
 
 
 def test_the_errors_can_be_taken_along_as_a_table_that_runs_no_formulas() -> None:

@@ -113,7 +113,7 @@ def make_uploads(clerk: User) -> dict[str, Upload]:
     sender = Sender.objects.current()
     assert sender is not None
     uploads.confirm(ready.pk, actor=clerk, start=False, revision=ready.revision, sender_id=sender.pk)
-    uploads.discard(made["discarded"].pk, actor=clerk)
+    uploads.discard(made["discarded"].pk)
     Upload.objects.filter(pk=made["failed"].pk).update(status=UploadStatus.failed, problem="The file is damaged.")
     Upload.objects.filter(pk=made["checking"].pk).update(status=UploadStatus.checking)
     return {state: Upload.objects.get(pk=upload.pk) for state, upload in made.items()}
