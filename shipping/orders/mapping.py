@@ -92,20 +92,26 @@ def problems(headers: Sequence[str], mapping: HeaderMapping) -> str:
 
 def suggestions(upload: Upload) -> list[Suggestion]:
     """Each header of an upload with what it is taken for: by what was chosen, by what was chosen for a file that
-    looks alike, by its name.
+    looks alike or begins like it, by its name.
     """
     by_name = presets(upload.headers)
-    chosen = upload.mapping or remembered(upload.headers) or {}
+    chosen = upload.mapping or remembered(upload.headers) or _remembered_beginning(upload.headers)
+    taken = {_column_of(target) for target in chosen.values()}
     return [
         Suggestion(
             header=preset.header,
-            target=chosen.get(preset.header, preset.target),
+            target=chosen.get(preset.header, "" if _column_of(preset.target) in taken else preset.target),
             recognised=preset.recognised,
             note="" if upload.mapping else preset.note,
             samples=tuple(cells[place] if place < len(cells) else "" for cells in upload.sample),
         )
         for place, preset in enumerate(by_name)
     ]
+
+
+def _column_of(target: str) -> str:
+    """Our column, without the unit that the numbers in it are in."""
+    return target.partition(":")[0]
 
 
 def presets(headers: Sequence[str]) -> list[Suggestion]:
@@ -157,6 +163,16 @@ def remembered(headers: Sequence[str]) -> dict[str, str] | None:
         return None
     mapping = dict(zip(headers, kept.targets, strict=True))
     return None if problems(headers, mapping) else mapping
+
+
+def _remembered_beginning(headers: Sequence[str]) -> dict[str, str]:
+    """What was chosen for a file that had the first of these headers and no others: our results are such a file with
+    more columns behind. Only a suggestion, since nobody said yet what the others mean.
+    """
+    beginnings = {_signature(headers[:length]): length for length in range(1, len(headers))}
+    kept = RememberedMapping.objects.filter(signature__in=beginnings)
+    longest = max(kept, key=lambda each: beginnings[each.signature], default=None)
+    return {} if longest is None else dict(zip(headers, longest.targets, strict=False))
 
 
 def remember(headers: Sequence[str], mapping: HeaderMapping, *, actor: User | None) -> None:

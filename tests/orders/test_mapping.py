@@ -92,6 +92,16 @@ def test_what_was_chosen_is_remembered_for_files_that_look_alike(clerk: User) ->
     assert (mapping.settled(HEADERS) or {})["Gewicht"] == "weight:g", "the last choice wins"
 
 
+def test_results_that_are_uploaded_again_are_suggested_as_their_file_was_and_confirmed_by_a_person(clerk: User) -> None:
+    mapping.remember(HEADERS, CHOSEN, actor=clerk)
+    results = [*HEADERS, "tracking_number", "carrier", "cost", "status", "Weight (oz)"]
+
+    suggested = {each.header: each.target for each in mapping.suggestions(Upload(headers=results, sample=[]))}
+
+    assert suggested == CHOSEN | dict.fromkeys(results[len(HEADERS) :], "")
+    assert mapping.settled(results) is None, "else rows that have labels would be shipped once more without a look"
+
+
 def test_a_unit_that_was_chosen_beside_a_column_of_units_is_asked_for_again(clerk: User) -> None:
     headers = [*HEADERS, "Weight Unit"]
     mapping.remember(headers, CHOSEN | {"Gewicht": "weight:lb", "Weight Unit": ""}, actor=clerk)
