@@ -13,6 +13,7 @@ from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.letters import Inbox, VoidLetter
 from shipping.engine.wire import Wire
 from shipping.models import Job, Label
+from shipping.models.clock import book_now
 from shipping.refusals import FactsMoved, Refused, UnknownJob
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RefundState, RowStatus, VoidRequest
@@ -145,6 +146,25 @@ def test_a_restart_that_waits_for_an_answer_does_not_wait_for_a_void_ordered_for
     answer(void_letters(job)[0], SUBMITTED)
     job.refresh_from_db()
     assert job.spent_cents == 0
+    assert_counters_equal_rows(job)
+
+
+def test_voids_that_a_cancelled_restart_never_sent_are_ordered_no_more(clerk: User) -> None:
+    job = make_interrupted_job(4, completed=3)
+    service = JobService()
+    service.restart(job.pk, expected=service.facts(job), void_first=True)
+    run = started_run(job)
+    tick(run)
+    sent = label_of(job, 1)
+    Label.objects.filter(pk=sent.pk).update(void_after=book_now() + 60)
+    assert Label.objects.void_owed().filter(job=job).count() == 3
+    service.cancel(job.pk, actor=clerk)
+
+    Housekeeper(Wire(2)).round()
+
+    assert Label.objects.void_owed().get() == sent, "it may have reached the carrier, so it is asked for again"
+    assert [label.row.number for label in voidable_labels(job).order_by("pk")] == [2, 3]
+    void_chosen(job.pk, [label_of(job, 2).pk], actor=clerk)
     assert_counters_equal_rows(job)
 
 

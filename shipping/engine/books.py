@@ -32,7 +32,7 @@ from shipping.engine.letters import (
 from shipping.engine.reconcile import pick_questions, settle_finding
 from shipping.engine.refunds import pick_refunds, settle_refund
 from shipping.engine.settle import halt, settle_purchase, settle_rejected_preparation
-from shipping.engine.sweep import sweep_chunk
+from shipping.engine.sweep import drop_unsent_voids, sweep_chunk
 from shipping.engine.voids import pick_voids, settle_void
 from shipping.liveness import ProcessIdentity, is_live, may_start
 from shipping.models import Job, Label, Row, Run
@@ -124,6 +124,8 @@ def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before:
     sweeping = bool(job.sweep) and (may_sweep or (job.is_over and job.sweep == Sweep.void))
     if sweeping:
         sweep_chunk(job)
+    elif job.is_over:
+        sweeping = drop_unsent_voids(job)
     standing = _standing(job, run_id, beating)
     letters: list[Letter] = []
     if run_id is not None and standing is Standing.go_on:

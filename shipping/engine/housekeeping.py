@@ -99,12 +99,14 @@ class Housekeeper:
         refunds = Label.objects.refund_open().filter(refund_ask_after__lte=now).exclude(job__in=manned)
         sweeps = Job.objects.exclude(sweep=Sweep.none).exclude(status__in=OPEN_JOB_STATUSES)
         # Nothing is open in these, and nobody is there to say so.
+        dropped = Label.objects.rebuy_unsent().exclude(job__status__in=OPEN_JOB_STATUSES)
         done = Job.objects.running().filter(processed_rows=F("total_rows"), error_code="").exclude(pk__in=manned)
         found: list[int] = []
         for jobs in (
             owed.values_list("job", flat=True),
             voids.values_list("job", flat=True),
             sweeps.values_list("pk", flat=True),
+            dropped.values_list("job", flat=True),
             done.values_list("pk", flat=True),
             files.values_list("job", flat=True),
             refunds.values_list("job", flat=True),

@@ -33,6 +33,14 @@ def sweep_chunk(job: Job) -> None:
     job.sweep_next_row = chunk[-1][1] + 1
 
 
+def drop_unsent_voids(job: Job) -> bool:
+    """Take back the voids that a restart ordered and that were never sent, of a job that is over by now: nobody sends
+    them any more, and their labels must not look as if. A chunk at a time; false when there were none.
+    """
+    unsent = list(Label.objects.rebuy_unsent().filter(job=job).values_list("pk", flat=True)[:CHUNK_ROWS])
+    return bool(Label.objects.filter(pk__in=unsent).update(void_requested=VoidRequest.none))
+
+
 def _retry_failed(job: Job, rows: QuerySet[Row]) -> None:
     retried = rows.filter(status=RowStatus.failed).update(**RETRIED)
     count_move(job, RowStatus.failed, RowStatus.pending, retried)

@@ -28,6 +28,10 @@ class LabelQuerySet(models.QuerySet["Label"]):
         """Voids that are part of a restart: their labels are bought again afterwards."""
         return self.void_owed().filter(void_requested=VoidRequest.rebuy)
 
+    def rebuy_unsent(self) -> Self:
+        """Voids that a restart ordered and that were never sent to the carrier."""
+        return self.rebuy_owed().filter(void_after=0.0)
+
     def refund_open(self) -> Self:
         """Voided labels whose refund the carrier has accepted and not decided yet."""
         return self.filter(refund_state=RefundState.submitted, voided_at__isnull=False)
