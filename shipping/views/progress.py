@@ -24,16 +24,6 @@ STATE_NAMES: Mapping[str, str | Promise] = {
     "skipped": gettext_lazy("Skipped"),
     "waiting": gettext_lazy("Waiting"),
 }
-# The values of `?status=` that show a state's rows in the table of rows.
-ROW_FILTERS: Mapping[str, str] = {
-    "bought": RowStatus.completed,
-    "buying": RowStatus.in_flight,
-    "doubt": RowStatus.in_flight,
-    "review": RowStatus.needs_review,
-    "failed": RowStatus.failed,
-    "skipped": RowStatus.skipped,
-    "waiting": RowStatus.pending,
-}
 # One row of a hundred thousand is still to be seen; in percent of the bar.
 LEAST_WIDTH = 0.7
 
@@ -55,11 +45,6 @@ class Segment:
     def fill(self) -> str:
         """The pattern that `shipping/patterns.html` defines."""
         return f"url(#pattern-{self.state})"
-
-    @property
-    def row_filter(self) -> str:
-        """The value of `?status=` that shows these rows."""
-        return ROW_FILTERS[self.state]
 
 
 @dataclass(frozen=True, slots=True)
