@@ -160,6 +160,7 @@ def test_it_shows_the_error_and_its_row(browser: Client) -> None:
     assert "No such street." in page
     assert "ADDRESS.INVALID" in page
     assert "Skip the failed row" in page
+    assert f'href="/recovery/{job.pk}/rows/2/order/"' in page, "what was refused can be corrected before it is tried"
 
 
 def test_resume_goes_on_and_leads_to_the_jobs_live_progress(browser: Client, clerk: User, job: Job) -> None:

@@ -67,6 +67,16 @@ def test_it_shows_every_label_with_its_cost(browser: Client) -> None:
     assert f"/labels/{label.pk}/" in page
 
 
+def test_what_is_settled_is_not_followed_by_an_older_doubt(browser: Client) -> None:
+    job = make_job(2, status=JobStatus.running)
+    for number in (1, 2):
+        set_aside(row_of(job, number), answer="The carrier was down.")
+    complete_row(row_of(job, 1))
+
+    assert "The carrier was down." not in page_of(browser, job, 1)
+    assert "The carrier was down." in page_of(browser, job, 2)
+
+
 def test_the_history_tells_what_was_changed_and_by_whom(browser: Client, clerk: User) -> None:
     job = make_interrupted_job(3)
     fail_row(row_of(job, 2))
