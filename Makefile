@@ -11,10 +11,10 @@ PRODUCTION := $(CLEAN) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=ships.exampl
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test screenshots lint format
+.PHONY: help demo run test torture torture-controls screenshots lint format
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) ## Ship 200 sample orders, kill the worker half-way, serve what is left (PORT=8000 SANDBOX_PORT=8001)
 	@exec $(BIN)/python -m shipping.project.demo
@@ -33,6 +33,19 @@ else ifneq ($(filter-out sqlite,$(DB)),)
 else
 	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest $(ARGS)
 endif
+
+TORTURE = -m tests.torture --kills $(or $(KILLS),1000) --seed $(or $(SEED),1) $(if $(BATCH),--batch $(BATCH)) \
+	$(if $(MINUTES),--minutes $(MINUTES))
+
+torture: $(INSTALLED) ## Kill at random, compare with the ledger (KILLS=1000 SEED=1 MINUTES=... BATCH=... DB=postgres)
+ifeq ($(DB),postgres)
+	@$(CLEAN) -u DATABASE_URL scripts/postgres $(BIN)/python $(TORTURE)
+else
+	@$(CLEAN) -u DATABASE_URL $(BIN)/python $(TORTURE)
+endif
+
+torture-controls: $(INSTALLED) ## Play broken builds; the comparison has to catch each
+	@$(CLEAN) -u DATABASE_URL $(BIN)/python -m tests.torture --controls
 
 screenshots: $(INSTALLED) ## Make the pictures of docs/images anew, with sample data and the sandbox carrier
 	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py

@@ -1,12 +1,14 @@
 """Comparing our books with the carrier's ledger, row by row."""
 
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Sum
 
 from shipping.models import Job, Label, Row
-from shipping.states import PROCESSED_ROW_STATUSES, RowStatus
+from shipping.states import PROCESSED_ROW_STATUSES, EventKind, RowStatus
 from tests.support.sandbox import SandboxProcess
 
 
@@ -59,3 +61,88 @@ def assert_one_charge_per_completed_row(job: Job, sandbox: SandboxProcess) -> No
     completed = Row.objects.filter(job=job, status=RowStatus.completed)
     expected = {job.reference(row.number, row.label.attempt) for row in completed.select_related("label") if row.label}
     assert expected <= set(references)
+
+
+@dataclass(slots=True)
+class Comparison:
+    """A job's books beside the carrier's ledger. `unknown` charges belong to rows that are shown to owe an answer, and
+    `bought_again` ones to rows whose earlier label a confirmed restart named; all that `breaches` holds by its kind
+    breaks a promise.
+    """
+
+    charges: int = 0
+    unknown: int = 0
+    bought_again: int = 0
+    breaches: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+
+def compare_at_any_time(job: Job, charges: list[dict[str, Any]]) -> Comparison:
+    """What has to hold at every moment, also while workers work: no reference charged twice, no charge that is neither
+    recorded nor owed by a row, and counters that are the rows'. `charges`: the ledger, read before this.
+    """
+    found = Comparison()
+    mine = [charge for charge in charges if charge["reference"].startswith(f"{job.code}-")]
+    # Debts first: a charge whose row owes nothing any more at this moment is in the books by now.
+    owed = {job.reference(row.number, row.attempt) for row in Row.objects.filter(job=job).owed()}
+    recorded = set(Label.objects.filter(job=job).values_list("purchase_id", "tracking_number", "cost_cents"))
+    seen: set[str] = set()
+    for charge in mine:
+        reference = charge["reference"]
+        if reference in seen:
+            found.breaches["duplicate"].append(f"{reference} was charged again under {charge['tracking_code']}")
+        seen.add(reference)
+        if (charge["shipment_id"], charge["tracking_code"], charge["cost_cents"]) in recorded:
+            continue
+        if reference in owed:
+            found.unknown += 1
+        else:
+            found.breaches["lost"].append(f"no row owns the charge {charge['tracking_code']} for {reference}")
+    found.charges = len(mine)
+    try:
+        with transaction.atomic():
+            assert_counters_equal_rows(Job.objects.lock(job.pk))
+    except AssertionError as wrong:
+        found.breaches["counters"].append(str(wrong).partition("\n")[0] or "the counters are not what the rows say")
+    return found
+
+
+def compare_when_over(job: Job, charges: list[dict[str, Any]]) -> Comparison:
+    """Charge by charge, once nothing moves any more: also one live charge for each bought row, with its number and its
+    cost, each void a refund, and no label replaced that no confirmed restart named.
+    """
+    found = compare_at_any_time(job, charges)
+    by_purchase = {(charge["shipment_id"], charge["tracking_code"]): charge for charge in charges}
+    labels: dict[int, list[Label]] = defaultdict(list)
+    for label in Label.objects.filter(job=job).select_related("row").order_by("pk"):
+        labels[label.row_id].append(label)
+        _compare_label(job, label, by_purchase.get((label.purchase_id, label.tracking_number)), found)
+    marks = [event.details["shown"]["mark"] for event in job.events.filter(kind=EventKind.restarted)]
+    for row in Row.objects.filter(job=job).order_by("number"):
+        mine = labels[row.pk]
+        name = job.reference(row.number, row.attempt)
+        live = [label for label in mine if label.attempt == row.attempt]
+        if row.status == RowStatus.completed and [label.pk for label in live] != [row.label_id]:
+            found.breaches["not one charge"].append(f"{name} is bought with {len(live)} labels of its attempt")
+        for label in mine:
+            if label.pk == row.label_id:
+                continue
+            found.bought_again += 1
+            if not any(label.pk <= mark for mark in marks):
+                found.breaches["duplicate"].append(f"{name}: no restart named {label.tracking_number}")
+        if row.attempt > 1 + len(marks):
+            found.breaches["duplicate"].append(f"{name} has more attempts than there were restarts")
+    return found
+
+
+def _compare_label(job: Job, label: Label, charge: dict[str, Any] | None, found: Comparison) -> None:
+    name = f"{job.reference(label.row.number, label.attempt)} ({label.tracking_number})"
+    if charge is None:
+        found.breaches["without charge"].append(f"the carrier never charged {name}")
+        return
+    if charge["reference"] != job.reference(label.row.number, label.attempt):
+        found.breaches["wrong label"].append(f"{name} was charged for {charge['reference']}")
+    if charge["cost_cents"] != label.cost_cents:
+        found.breaches["wrong label"].append(f"{name} cost {charge['cost_cents']} cents, not {label.cost_cents}")
+    refunded = charge["refund_status"] is not None
+    if (label.voided_at is not None) != refunded and not (refunded and label.void_requested):
+        found.breaches["void"].append(f"{name}: voided {label.voided_at}, at the carrier {charge['refund_status']}")

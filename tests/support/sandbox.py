@@ -103,13 +103,13 @@ class SandboxProcess:
         self.stop()
         self.start()
 
-    def ledger(self) -> list[dict[str, Any]]:
-        """Every charge in the order in which they were made, read page by page."""
+    def ledger(self, *, after: int = 0) -> list[dict[str, Any]]:
+        """Every charge in the order in which they were made, or those after the one with that id; read page by page."""
         charges: list[dict[str, Any]] = []
         more = True
         while more:
-            after = charges[-1]["id"] if charges else 0
-            page = self.ask("GET", f"/__sandbox/ledger?after={after}&limit=5000")
+            last = charges[-1]["id"] if charges else after
+            page = self.ask("GET", f"/__sandbox/ledger?after={last}&limit=5000")
             charges += page["charges"]
             more = page["has_more"]
         return charges
