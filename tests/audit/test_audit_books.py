@@ -3,6 +3,7 @@
 import io
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -14,13 +15,17 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from recovery.review import record_bought
 from shipping.audit import compare
 from shipping.audit.carrier_list import CarrierList
 from shipping.carriers.port import ListedPurchase, Purchase
 from shipping.carriers.registry import get_carrier
+from shipping.engine.loop import RunLoop
 from shipping.engine.settle import settle_bought, settle_not_bought
+from shipping.engine.wire import Wire
 from shipping.models import Event, Job, Label, Row, Run
-from shipping.states import JobStatus, RefundState, RowStatus, VoidRequest
+from shipping.states import JobStatus, RefundState, RowStatus, RunEnd, VoidRequest
+from tests.engine.letters import started_run
 from tests.factories import fail_row, make_job, row_of
 from tests.support.sandbox import SandboxProcess
 
@@ -154,6 +159,42 @@ def test_a_purchase_of_a_process_that_woke_after_the_final_question_is_found(shi
     fail_row(row_of(shipped, 3))
     _code, (orphan,), _summary = found()
     assert "Ask the carrier whether it was bought after all" in orphan["advice"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_advice_to_have_the_job_go_on_buys_nothing_twice(sandbox: SandboxProcess) -> None:
+    job = make_job(1)
+    run = started_run(job)
+    order, carrier = row_of(job, 1).carrier_order(job), get_carrier("sandbox")
+    prepared = carrier.prepare(order, timeout=10)
+    Row.objects.filter(job=job).update(handle=prepared.handle, claims=1)
+    bought = carrier.buy(order, prepared.handle, prepared.details, timeout=10)
+    code, (orphan,), _summary = found()
+    assert code == 1
+    assert orphan["advice"].startswith("Have the job go on")
+
+    assert RunLoop(run, Wire(1), threading.Event()).work() == RunEnd.no_work
+    assert Label.objects.get().purchase_id == bought.purchase_id
+    assert sandbox.stats()["charges"] == 1
+    assert audit()[0] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_advice_to_ask_whether_a_failed_row_was_bought_records_it(shipped: Job) -> None:
+    purchase = buy(shipped, 3)
+    Row.objects.filter(job=shipped, number=3).update(handle=purchase.purchase_id, claims=1)
+    fail_row(row_of(shipped, 3))
+    assert audit()[0] == 1
+    record_bought(row_of(shipped, 3))
+    assert audit()[0] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_advice_for_a_row_in_review_records_it(shipped: Job) -> None:
+    claim(shipped, 3, buy(shipped, 3).purchase_id, status=RowStatus.needs_review)
+    assert audit()[0] == 1
+    record_bought(row_of(shipped, 3))
+    assert audit()[0] == 0
 
 
 def test_a_purchase_in_the_air_is_no_difference(shipped: Job) -> None:
