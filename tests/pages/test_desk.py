@@ -95,6 +95,7 @@ def test_jobs_that_have_only_rows_in_review_left_stand_apart_and_lead_to_them(br
     page = text(browser.get("/recovery/"))
 
     assert "No job is interrupted" in page
+    assert "There is nothing to decide here." not in page
     waiting = page.split("Waiting for a person")[1]
     assert "Only the odd ones" in waiting
     assert f'href="/recovery/{job.pk}/review/">Decide 2 rows</a>' in waiting
