@@ -112,7 +112,7 @@ def test_a_refund_that_can_not_be_looked_up_is_not_guessed(
 ) -> None:
     carrier.on("GET /" + HANDLE, act)
     with pytest.raises(kind):
-        adapter(carrier).refund_state(HANDLE, timeout=0.5)
+        adapter(carrier).refund_state(HANDLE, timeout=5)
 
 
 @pytest.mark.parametrize(

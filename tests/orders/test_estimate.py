@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 
 from shipping.carriers.port import Quote
 from shipping.models import Sender, Upload
+from shipping.models.clock import local_seconds
 from shipping.orders import estimate as estimates
 from shipping.orders import uploads
 from shipping.orders.estimate import Answers, estimate, extrapolate
@@ -83,10 +84,13 @@ def test_a_carrier_that_is_down_gives_no_figures_and_its_own_words(sandbox: Sand
 def test_a_carrier_that_never_answers_is_not_waited_for(
     sandbox: SandboxProcess, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    usual = estimates.SECONDS
     monkeypatch.setattr(estimates, "SECONDS", 1.0)
     sandbox.faults([{"on": "create", "action": "hang"}])
+    asked_at = local_seconds()
     found = estimate(receive(order_file(*numbered_orders(20))).pk, actor=None).estimate
     assert (found["answered"], found["unanswered"]) == (0, 20)
+    assert local_seconds() - asked_at < usual, "a second, and on a busy machine some more"
 
 
 def test_a_change_makes_the_estimate_void_and_one_under_way_is_refused(

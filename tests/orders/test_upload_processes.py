@@ -13,7 +13,8 @@ from tests.support.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ORDERS = 6_000
+# So many that the work is still going on when its worker is killed, also on a busy machine.
+ORDERS = 12_000
 BAD_ROW = 17
 
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from recovery import review_many
 from recovery.review import skip
 from recovery.shown import sign_row
+from shipping.carriers.port import Purchase
 from shipping.carriers.registry import get_carrier
 from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.settle import NEVER
@@ -39,6 +40,16 @@ def job(db: None) -> Job:
 def _shown(browser: Client, job: Job, number: int, query: str = "") -> str:
     page = browser.get(f"/recovery/{job.pk}/review/{query}")
     return hidden(page, "shown", action=f"/recovery/{job.pk}/rows/{number}/")
+
+
+def _bought_at_the_carrier(job: Job, number: int) -> Purchase:
+    """The real sandbox sold a row's label under its handle, and our books do not know."""
+    row = row_of(job, number)
+    order = row.carrier_order(job)
+    carrier = get_carrier("sandbox")
+    prepared = carrier.prepare(order, timeout=5)
+    job.rows.filter(pk=row.pk).update(handle=prepared.handle)
+    return carrier.buy(order, prepared.handle, prepared.details, timeout=5)
 
 
 def test_it_shows_what_was_sent_and_what_the_carrier_said(browser: Client, job: Job) -> None:
@@ -253,11 +264,7 @@ def test_asking_about_nothing_says_so(browser: Client, job: Job, fields: dict[st
 def test_asking_a_real_carrier_settles_the_row_and_the_page_tells(
     browser: Client, job: Job, sandbox: SandboxProcess
 ) -> None:
-    row = row_of(job, 2)
-    order = row.carrier_order(job)
-    prepared = get_carrier("sandbox").prepare(order, timeout=5)
-    bought = get_carrier("sandbox").buy(order, prepared.handle, prepared.details, timeout=5)
-    job.rows.filter(pk=row.pk).update(handle=prepared.handle)
+    bought = _bought_at_the_carrier(job, 2)
     address = f"/recovery/{job.pk}/review/?status=needs_review"
     seen = next(each for each in tags(browser.get(address), "div") if each.get("id") == "review-news")["hx-get"]
     assert browser.get(seen, headers=HTMX).status_code == 204
@@ -297,11 +304,7 @@ def test_voiding_needs_its_own_right(clerk: User, job: Job) -> None:
 def test_a_tracking_number_that_is_not_the_carriers_is_refused(
     browser: Client, job: Job, sandbox: SandboxProcess
 ) -> None:
-    row = row_of(job, 2)
-    order = row.carrier_order(job)
-    prepared = get_carrier("sandbox").prepare(order, timeout=5)
-    bought = get_carrier("sandbox").buy(order, prepared.handle, prepared.details, timeout=5)
-    job.rows.filter(pk=row.pk).update(handle=prepared.handle)
+    bought = _bought_at_the_carrier(job, 2)
     form = {"shown": _shown(browser, job, 2), "decision": "record_bought", "tracking_number": "9400"}
 
     page = text(browser.post(f"/recovery/{job.pk}/rows/2/", form, follow=True))

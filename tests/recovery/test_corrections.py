@@ -55,6 +55,17 @@ def given_up(row: Row) -> None:
     record(Job.objects.get(pk=row.job_id), EventKind.not_bought, row=row, claim=row.claims)
 
 
+def corrected_before_its_answer(clerk: User) -> tuple[Job, Claim]:
+    """A job whose row 1 has a new order, and the purchase of the old one, whose answer is still to come."""
+    job = make_interrupted_job(2)
+    claim_row(row_of(job, 1))
+    fail_row(row_of(job, 1))
+    late = letters.claim_letter(row_of(job, 1))
+    Row.objects.filter(job=job, number=1).update(handle=None)
+    correct(row_of(job, 1), BETTER, actor=clerk)
+    return job, late
+
+
 # --- What a correction does ----------------------------------------------------------------------------------
 
 
@@ -356,12 +367,7 @@ def test_a_preparation_of_the_old_order_is_worth_nothing_any_more(clerk: User) -
 
 
 def test_a_late_bought_of_the_old_order_is_recorded_and_the_row_is_not_bought_again(clerk: User) -> None:
-    job = make_interrupted_job(2)
-    claim_row(row_of(job, 1))
-    fail_row(row_of(job, 1))
-    late = letters.claim_letter(row_of(job, 1))
-    Row.objects.filter(job=job, number=1).update(handle=None)
-    correct(row_of(job, 1), BETTER, actor=clerk)
+    job, late = corrected_before_its_answer(clerk)
 
     letters.answer(late, letters.purchase(late))
 
@@ -374,12 +380,7 @@ def test_a_late_bought_of_the_old_order_is_recorded_and_the_row_is_not_bought_ag
 
 
 def test_a_late_bought_after_the_new_order_was_bought_is_shown_as_a_second_charge(clerk: User) -> None:
-    job = make_interrupted_job(2)
-    claim_row(row_of(job, 1))
-    fail_row(row_of(job, 1))
-    late = letters.claim_letter(row_of(job, 1))
-    Row.objects.filter(job=job, number=1).update(handle=None)
-    correct(row_of(job, 1), BETTER, actor=clerk)
+    job, late = corrected_before_its_answer(clerk)
     complete_row(row_of(job, 1))
 
     letters.answer(late, letters.purchase(late))
