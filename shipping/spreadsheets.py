@@ -1,4 +1,4 @@
-"""Writing text that came from people into files that spreadsheets open."""
+"""Writing text that came from people into files that spreadsheets open, and reading it back."""
 
 import re
 
@@ -15,3 +15,8 @@ def safe_cell(text: str) -> str:
     if _BEGINS_A_FORMULA.match(text) and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text
+
+
+def plain_text(cell: str) -> str:
+    """What `safe_cell` was given: results that come back as orders have lost nothing."""
+    return cell[1:] if cell.startswith("'") and safe_cell(cell[1:]) == cell else cell

@@ -13,6 +13,7 @@ from shipping.orders.addresses import check_address, text_problem, tidy
 from shipping.orders.columns import ADDRESS_COLUMNS, SIZE_COLUMNS, Layout
 from shipping.orders.errors import RowError, shown
 from shipping.orders.tables import Record
+from shipping.spreadsheets import plain_text
 
 LONGEST_REFERENCE = 100
 LONGEST_SERVICE = 100
@@ -182,7 +183,7 @@ class RowChecker:
 
 
 def _value(cell: str) -> str:
-    value = tidy(cell)
+    value = tidy(plain_text(cell))
     if value.startswith('="') and (match := _TEXT_FORMULA.fullmatch(value)):
         return tidy(match[1])
     return value

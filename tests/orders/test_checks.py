@@ -43,6 +43,11 @@ def test_a_good_order_is_kept_with_canonical_columns_and_without_empty_ones() ->
     }
 
 
+def test_orders_that_come_back_from_our_results_lose_the_mark_against_formulas() -> None:
+    order = accepted(to_phone="'+1 555 0180", to_name="'t Hooft")
+    assert (order["to_phone"], order["to_name"]) == ("+1 555 0180", "'t Hooft")
+
+
 @pytest.mark.parametrize("column", ["to_name", "to_street1", "to_city", "to_state", "to_zip", "weight"])
 def test_an_empty_required_field_is_an_error_in_its_column(column: str) -> None:
     assert list(problems(**{column: "  "})) == [column]
