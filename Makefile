@@ -11,7 +11,7 @@ PRODUCTION := $(CLEAN) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=ships.exampl
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test torture torture-controls screenshots lint format
+.PHONY: help demo run test model torture torture-controls screenshots lint format
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ endif
 
 torture-controls: $(INSTALLED) ## Play broken builds; the comparison has to catch each
 	@$(CLEAN) -u DATABASE_URL $(BIN)/python -m tests.torture --controls
+
+model: $(INSTALLED) ## Explore every state of the model of the promise, and its sabotaged variants (BOUNDS="2 1 0 1")
+	@$(BIN)/python -m tests.model $(or $(BOUNDS),2 1 0 1) # rows, crashes, freezes, choices
 
 screenshots: $(INSTALLED) ## Make the pictures of docs/images anew, with sample data and the sandbox carrier
 	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py
