@@ -10,7 +10,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError, iterparse
@@ -34,9 +34,15 @@ MOST_PARTS = 5_000
 SHEET_BYTES = 400_000_000
 TEXTS_BYTES = 64_000_000
 PART_BYTES = 20_000_000
+# What is larger than this never swells so much by itself (Apache POI draws the line at 100 times, too).
+PLAIN_BYTES = 1_000_000
+MOST_SWELLING = 100
 # As many as Excel itself has.
 MOST_LINES = 1_048_576
 MOST_CELLS = 16_384
+# Whatever a sheet has beside rows and cells (merged ranges, links, rules), and parts of one cell.
+MOST_OTHERS = 1_000_000
+CELL_PARTS = 50
 # A spreadsheet keeps 15 digits of a number (IEEE 754 double precision).
 LARGEST_EXACT = 10**15
 
@@ -102,8 +108,7 @@ def open_workbook(file: IO[bytes]) -> tuple[Bytes, WorkbookSource]:
         digest.update(chunk)
     with _whatever_is_damaged():
         _check_archive(file)
-        file.seek(0)
-        workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        workbook = _opened(file)
         filled = [sheet for sheet in _visible_sheets(workbook) if _holds_anything(workbook, sheet)]
     if not filled:
         raise OrderFileError(_("The workbook has no visible sheet with anything in it. Save the orders as CSV."))
@@ -158,21 +163,23 @@ def _check_archive(file: IO[bytes]) -> None:
             raise OrderFileError(_("The workbook is protected by a password. Save it without one, or as CSV."))
         if len(parts) > MOST_PARTS:
             raise OrderFileError(_("The workbook has too many parts. Save the sheet of orders as CSV."))
+        # All of them: what a part is for, its name does not tell.
         for part in parts:
-            if part.filename.endswith((".xml", ".rels")):
-                if part.file_size > _most_bytes(part.filename):
-                    raise OrderFileError(_("The workbook is too large when it is unpacked. Save it as CSV."))
-                _refuse_document_type(archive, part)
+            if part.file_size > min(_most_bytes(part.filename), max(PLAIN_BYTES, part.compress_size * MOST_SWELLING)):
+                raise OrderFileError(_("The workbook is too large when it is unpacked. Save it as CSV."))
+            _refuse_document_type(archive, part)
 
 
 def _most_bytes(name: str) -> int:
     if name.startswith("xl/worksheets/"):
         return SHEET_BYTES
-    return TEXTS_BYTES if name == "xl/sharedStrings.xml" else PART_BYTES
+    return PART_BYTES if name.endswith((".xml", ".rels")) and name != "xl/sharedStrings.xml" else TEXTS_BYTES
 
 
 def _refuse_document_type(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
-    """Entities are declared in a document type, which no workbook has: refused before anything is expanded."""
+    """Entities are declared in a document type, which no workbook has: refused before anything is expanded. A part
+    that is no XML, as a picture, is passed over.
+    """
     begun = False
 
     def refuse(*_declaration: object) -> None:
@@ -185,9 +192,20 @@ def _refuse_document_type(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> No
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = begin
-    with archive.open(part) as content:
+    with archive.open(part) as content, suppress(expat.ExpatError):
         while not begun and (chunk := content.read(4096)):
             parser.Parse(chunk, False)
+
+
+def _opened(file: IO[bytes]) -> Workbook:
+    file.seek(0)
+    try:
+        return load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    except OSError as error:
+        # openpyxl says so of an archive without a workbook; a disk that can't be read gives a number.
+        if error.errno is not None:
+            raise
+        raise ValueError(str(error)) from error
 
 
 def _visible_sheets(workbook: Workbook) -> list[ReadOnlyWorksheet]:
@@ -205,7 +223,7 @@ def _filled_rows(workbook: Any, sheet: Any) -> Generator[RawRow, None, None]:
     `Any`: openpyxl's own reading of rows tells neither a formula without a result nor a row that never ends, so its
     private parts are used here; the tests hold them against the pinned version.
     """
-    line = seen = 0
+    line = lines = seen = others = 0
     cells: dict[int, _Cell] = {}
     with closing(sheet._get_source()) as source:  # noqa: SLF001
         reader = WorkSheetParser(
@@ -221,6 +239,7 @@ def _filled_rows(workbook: Any, sheet: Any) -> Generator[RawRow, None, None]:
             if element.tag == _CELL_TAG:
                 place, cell = _read_cell(reader, sheet, element)
                 seen += 1
+                others -= min(CELL_PARTS, sum(1 for _part in element.iter()) - 1)
                 if seen > MOST_CELLS or not 0 <= place < MOST_CELLS:
                     raise OrderFileError(
                         _("Line %(line)s of the sheet has more than %(most)s cells.")
@@ -230,17 +249,24 @@ def _filled_rows(workbook: Any, sheet: Any) -> Generator[RawRow, None, None]:
                     cells[place] = cell
                 element.clear()
             elif element.tag == ROW_TAG:
-                line = _line_of(element, line)
+                lines += 1
+                line = _line_of(element, line, lines)
                 element.clear()
                 if any(cell.text.strip() or cell.kind for cell in cells.values()):
                     yield _row(line, cells)
                 reader.row_counter, reader.col_counter = line + 1, 0
                 cells, seen = {}, 0
+            else:
+                others += 1
+                if others > MOST_OTHERS:
+                    raise OrderFileError(
+                        _("The sheet holds too much beside its cells. Copy the orders to a new one, or save as CSV.")
+                    )
 
 
-def _line_of(row: Any, before: int) -> int:
+def _line_of(row: Any, before: int, seen: int) -> int:
     line = int(row.get("r") or before + 1)
-    if line > MOST_LINES:
+    if max(line, seen) > MOST_LINES:
         raise OrderFileError(
             _("The sheet has more than %(most)s lines. Save the orders as CSV.") % {"most": intcomma(MOST_LINES)}
         )

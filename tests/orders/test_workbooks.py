@@ -225,3 +225,47 @@ def test_what_swells_beyond_measure_is_refused_before_it_is_unpacked(monkeypatch
     again = workbook(["x"], header=["y"])
     cells = part_of(again, SHEET).replace(b"</row>", b'<c r="A1"/>' * 9 + b"</row>")
     assert "more than 8 cells" in refusal(with_part(again, SHEET, cells))
+
+
+def test_an_archive_that_names_no_workbook_is_refused_and_not_an_error_of_the_server() -> None:
+    types = part_of(workbook(order()), "[Content_Types].xml").replace(b"sheet.main", b"document.main")
+    assert "may be damaged" in refusal(with_part(workbook(order()), "[Content_Types].xml", types))
+
+
+def with_texts(name: str, content: bytes) -> IO[bytes]:
+    """A workbook whose texts stand in a part of that name."""
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    types = part_of(workbook(order()), "[Content_Types].xml").replace(
+        b"</Types>", f'<Override PartName="/{name}" ContentType="{kind}"/></Types>'.encode()
+    )
+    return with_part(with_part(workbook(order()), "[Content_Types].xml", types), name, content)
+
+
+@pytest.mark.parametrize("name", ["xl/texts.dat", "xl/sharedStrings.XML", "xl/media/texts.png"])
+def test_no_name_of_a_part_hides_what_it_holds(name: str) -> None:
+    text = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>a</t></si></sst>'
+    assert len(read(with_texts(name, text))) == 1
+    assert "too large when it is unpacked" in refusal(with_texts(name, text.replace(b"a<", b" " * 2_000_000 + b"<")))
+    assert "declarations that no spreadsheet" in refusal(with_texts(name, b'<!DOCTYPE x [<!ENTITY a "b">]>' + text))
+
+
+def test_a_picture_in_a_workbook_is_passed_over() -> None:
+    assert len(read(with_part(workbook(order()), "xl/media/image1.png", b"\x89PNG\r\n\x1a\n" + bytes(100_000)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "filling", "part"),
+    [
+        (b"<pageMargins", b"<a/>", "too much beside its cells"),
+        (b"</c>", b"<a/>", "too much beside its cells"),
+        (b'<row r="1"', b'<row r="1"/>', "more than 300 lines"),
+    ],
+)
+def test_a_sheet_that_never_ends_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, before: bytes, filling: bytes, part: str
+) -> None:
+    monkeypatch.setattr(workbooks, "MOST_OTHERS", 300)
+    monkeypatch.setattr(workbooks, "MOST_LINES", 300)
+    sheet = part_of(workbook(order()), SHEET).replace(b"</sheetData>", b"</sheetData><pageMargins/>")
+    assert len(read(workbook(*[order()] * 250))) == 250
+    assert part in refusal(with_part(workbook(order()), SHEET, sheet.replace(before, filling * 301 + before, 1)))
