@@ -1,7 +1,9 @@
 """One PDF of many labels. A label that can't be put into it is left out and named on a closing page."""
 
+import struct
 import tempfile
 import threading
+import zlib
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,8 +13,9 @@ from typing import IO, Any
 from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from PIL.Image import DecompressionBombError
 from pypdf import PdfWriter
-from pypdf.errors import PyPdfError
+from pypdf.errors import DependencyError, PyPdfError
 from reportlab.lib.units import inch
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
@@ -27,7 +30,10 @@ _MARGIN = 0.3 * inch
 _LINES_ON_CLOSING_PAGE = 24
 
 # Whatever a broken file makes a parser stumble over: such a label is left out, the others are printed.
-_UNREADABLE = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, AssertionError)
+_UNREADABLE = (
+    PyPdfError, DependencyError, DecompressionBombError, zlib.error, struct.error, ValueError, KeyError, TypeError,
+    AttributeError, IndexError, ArithmeticError, EOFError, RuntimeError, AssertionError,
+)  # fmt: skip
 
 # ReportLab keeps its fonts in tables of the whole process, so pages are drawn one at a time.
 _drawing = threading.Lock()
@@ -128,7 +134,8 @@ def _rewritten(content: bytes) -> bytes:
     """A label's PDF, wholly read and written anew. Raises _Unprintable."""
     output = BytesIO()
     try:
-        with closing(PdfWriter(clone_from=BytesIO(content))) as writer:
+        with closing(PdfWriter()) as writer:
+            writer.append(BytesIO(content), import_outline=False)
             writer.write(output)
             pages = len(writer.pages)
     except _UNREADABLE:

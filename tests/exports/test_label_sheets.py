@@ -1,12 +1,14 @@
 """Which labels are printed together, the PDF they make, and the marks of what was printed."""
 
+import struct
+import zlib
 from io import BytesIO
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from django.utils import timezone
-from pypdf import PdfReader
+from pypdf import PdfReader, PdfWriter
 
 from shipping.exports import label_sheets
 from shipping.exports.label_pdf import LabelPdf, make_label_pdf
@@ -136,6 +138,44 @@ def test_a_damaged_label_spoils_no_other() -> None:
     said = pages(made)
     assert said[0] == tracking(job, 1)[0]
     assert tracking(job, 3)[0] in said
+
+
+def locked_pdf() -> bytes:
+    """A PDF that says it is locked with AES, for which pypdf needs a library that is not installed."""
+    output = BytesIO()
+    with PdfWriter(clone_from=BytesIO(pdf("locked"))) as writer:
+        writer.encrypt("", "owner", algorithm="RC4-128")
+        writer.write(output)
+    aes = b"/V 4 /CF << /StdCF << /CFM /AESV2 /AuthEvent /DocOpen /Length 16 >> >> /StmF /StdCF /StrF /StdCF"
+    return output.getvalue().replace(b"/V 2", aes).replace(b"/R 3", b"/R 4")
+
+
+def huge_png() -> bytes:
+    """A small file of a picture that would need gigabytes."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    size = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix"),
+    [
+        (locked_pdf(), ".pdf"),
+        (huge_png(), ".png"),
+        # A page that says not what it is: read without complaint, and refused when it is put beside others.
+        (pdf("odd").replace(b"/Type /Page\n", b"\n"), ".pdf"),
+    ],
+    ids=["locked", "huge", "odd"],
+)
+def test_a_label_that_cannot_be_opened_at_all_spoils_no_other(content: bytes, suffix: str) -> None:
+    job = make_labelled_job(2)
+    keep(label_of(job, 1), content, suffix)
+    made = make_pdf(job)
+    assert (made.labels, [each.number for each in made.left_out]) == (1, [1])
+    made.file.close()
 
 
 def test_images_stand_on_a_page_of_their_own_and_labels_of_many_pages_stay_whole() -> None:
