@@ -5,6 +5,7 @@ small files, so that a page without scripts shows the result; by a worker for ot
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import IO
@@ -31,6 +32,8 @@ from shipping.orders.upload_states import move, queue_after_commit
 from shipping.orders.upload_work import work
 from shipping.refusals import Refused
 from shipping.states import CHECKED_UPLOAD_STATUSES, MAPPABLE_UPLOAD_STATUSES, UploadStatus
+
+logger = logging.getLogger("onceship.orders")
 
 __all__ = [
     "UploadRefused",
@@ -68,7 +71,7 @@ def receive(
     """Take a file of orders in. Without a name, the job is called like the file.
 
     Raises OrderFileError for a file that is no table, as far as that is seen at once, and UploadRefused for a name or
-    a carrier that no job can have; nothing is kept then.
+    a carrier that no job can have, or when the storage does not take the file; nothing is kept then.
     """
     file_name = shown(PurePath(file_name).name)[-LONGEST_FILE_NAME:] or "orders"
     name = name.strip() or PurePath(file_name).stem[:LONGEST_NAME].strip() or file_name
@@ -98,7 +101,14 @@ def receive(
     upload.queued = book_now()
     upload.save()
     file.seek(0)
-    default_storage.save(upload.file.name, File(file))
+    try:
+        default_storage.save(upload.file.name, File(file))
+    except OSError as error:
+        logger.exception("The file of upload %s can't be stored.", upload.pk)
+        discard(upload.pk)
+        raise UploadRefused(
+            _("The file could not be stored; perhaps the disk is full. Tell whoever runs this site.")
+        ) from error
     return _change(upload.pk, lambda _upload: None)
 
 

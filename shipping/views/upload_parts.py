@@ -24,7 +24,9 @@ MANY_COLUMNS = 40
 
 
 def how_it_stands(upload: Upload) -> str:
-    """What a check found, or that one goes on."""
+    """What a check found, or that one goes on; before that, what kept the file from going on."""
+    if upload.problem:
+        return upload.problem
     if upload.status == UploadStatus.has_errors:
         return ngettext(
             "Checked: %(bad)s of %(rows)s rows has errors.",

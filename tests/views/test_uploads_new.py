@@ -1,6 +1,7 @@
 """Choosing a file: what is taken, what is refused, and the files that wait for somebody."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,3 +207,26 @@ def test_the_page_costs_the_same_queries_however_many_files_wait(browser: Client
     assert count() == few
     page = browser.get("/uploads/new/")
     assert len([each for each in tags(page, "form") if each.get("action", "").endswith("/discard/")]) == 20
+
+
+def test_a_file_that_the_storage_does_not_take_is_refused_and_nothing_waits_for_it(
+    browser: Client, settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    settings.MEDIA_ROOT = str(tmp_path / "file" / "media")
+    page = send(browser, good_file())
+    assert page.status_code == 422
+    assert "The file could not be stored" in text(page)
+    assert not Upload.objects.unfinished().exists()
+
+
+def test_a_file_that_is_lost_before_it_is_worked_on_again_is_not_said_to_be_worked_on(
+    browser: Client, sender: Sender
+) -> None:
+    upload = uploaded(browser, good_file())
+    default_storage.delete(str(upload.file))
+    confirmed = {"revision": upload.revision, "sender": sender.pk, "start": "1"}
+    page = browser.post(f"/uploads/{upload.pk}/confirm/", confirmed, follow=True)
+    assert "The uploaded file can’t be read any more. Upload it again." in text(page)
+    assert "is being worked on" not in text(page)
+    assert not Job.objects.exists()
