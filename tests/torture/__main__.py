@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -14,6 +15,8 @@ USERNAME = "clerk"
 def main() -> int:
     """Runs what the command line asks for; 0 when every promise held (or every control was caught), else 1."""
     arguments = _arguments()
+    # An end from outside still ends every process that was started.
+    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(128 + signal.SIGTERM))
     directory = Path(tempfile.mkdtemp(prefix="onceship-torture-"))
     _set_up(directory)
     try:

@@ -22,6 +22,8 @@ from tests.torture.tally import Tally
 
 SECONDS_PER_BATCH = 300.0
 MOST_RESTARTS = 2
+# The share of a person's posts during which the web server dies.
+POSTS_KILLED = 0.2
 # How often a person has the carrier asked again about rows in review before they are left as they are: shown.
 MOST_QUESTIONS = 30
 
@@ -159,18 +161,20 @@ class Batch:
         if self.stage.web_is_ready():
             with contextlib.suppress(NoAnswer):
                 post, name = self._wish(now)
-        found = None
-        if post is not None:
-            found = self._look_at_books()
-            sending = threading.Thread(target=self._send_into_the_dark, args=(post,))
-            sending.start()
-            time.sleep(self.strikes.uniform(0.0, 0.12))
+        if post is None:
             self._kill("web")
-            sending.join()
-            self.tally.choices[f"{name}, its page killed"] += 1
-        else:
-            self._kill("web")
+            return None
+        found = self._look_at_books()
+        self._kill_web_during(post, name)
         return found
+
+    def _kill_web_during(self, post: Post, name: str) -> None:
+        sending = threading.Thread(target=self._send_into_the_dark, args=(post,))
+        sending.start()
+        time.sleep(self.strikes.uniform(0.0, 0.12))
+        self._kill("web")
+        sending.join()
+        self.tally.choices[f"{name}, its page killed"] += 1
 
     def _send_into_the_dark(self, post: Post) -> None:
         with contextlib.suppress(NoAnswer):
@@ -191,6 +195,9 @@ class Batch:
         try:
             post, name = self._wish(now)
             if post is None:
+                return found
+            if self.kills_left > 0 and self.strikes.random() < POSTS_KILLED:
+                self._kill_web_during(post, name)
                 return found
             newest = self._newest_label()
             began = time.monotonic()

@@ -97,14 +97,16 @@ def play(name: str, scene: Scene, stage: Stage, person: Person, tally: Tally) ->
         stage.revive(at_once=True)
 
 
+# So slow that a living sibling asks about a dead one's purchases while they are still on their way.
+_CRAWLING_PURCHASES = {"on": "buy", "action": "delay", "seconds": [1.0, 1.7]}
 _SLOW_PURCHASES = {"on": "buy", "action": "delay", "seconds": [0.4, 1.2]}
 _CONTROL_SCENES: dict[str, Scene] = {
     "drop_when_fenced": Scene(40, 1, 3, [_SLOW_PURCHASES, FORGETFUL], pauses=4, mischief=0.0),
     "doubt_means_no": Scene(
-        40,
-        1,
-        6,
-        [_SLOW_PURCHASES, {"on": "lookup", "action": "error", "probability": 0.7}, FORGETFUL],
+        60,
+        3,
+        8,
+        [_CRAWLING_PURCHASES, {"on": "lookup", "action": "error", "probability": 0.7}, FORGETFUL],
         mischief=0.0,
         lasting=True,
     ),
@@ -116,7 +118,7 @@ _CONTROL_SCENES: dict[str, Scene] = {
         mischief=0.0,
         lasting=True,
     ),
-    "believe_at_once": Scene(40, 1, 8, [_SLOW_PURCHASES, FORGETFUL], mischief=0.0),
+    "believe_at_once": Scene(60, 3, 8, [_CRAWLING_PURCHASES, FORGETFUL], mischief=0.0),
     "forget_counters": Scene(30, 1, 2, [_SLOW_PURCHASES], mischief=0.0),
 }
 MOST_TRIES = 5
