@@ -190,24 +190,24 @@ class Batch:
         if now is Condition.interrupted and self.wishes.random() < 0.25:
             self._choose_at_the_terminal()
             return found
-        if not self.stage.web_is_ready():
-            return found
-        try:
-            post, name = self._wish(now)
-            if post is None:
-                return found
-            if self.kills_left > 0 and self.strikes.random() < POSTS_KILLED:
-                self._kill_web_during(post, name)
-                return found
-            newest = self._newest_label()
-            began = time.monotonic()
-            self.person.send(post)
-        except NoAnswer:
-            return found
+        if self.stage.web_is_ready():
+            with contextlib.suppress(NoAnswer):
+                self._act_on_the_page(now)
+        return found
+
+    def _act_on_the_page(self, now: Condition) -> None:
+        """Fill the form in and send it; now and then the web server dies meanwhile. Raises NoAnswer."""
+        post, name = self._wish(now)
+        if post is None:
+            return
+        if self.kills_left > 0 and self.strikes.random() < POSTS_KILLED:
+            self._kill_web_during(post, name)
+            return
+        newest, began = self._newest_label(), time.monotonic()
+        self.person.send(post)
         self.tally.choices[name] += 1
         if name in ("resume", "restart", "void first"):
             self.chosen = (began, newest)
-        return found
 
     def _wish(self, now: Condition) -> tuple[Post | None, str]:
         """The form that a person would send as the job stands, and what it is called. Raises NoAnswer."""
