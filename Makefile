@@ -47,8 +47,8 @@ endif
 torture-controls: $(INSTALLED) ## Play broken builds; the comparison has to catch each
 	@$(CLEAN) -u DATABASE_URL $(BIN)/python -m tests.torture --controls
 
-model: $(INSTALLED) ## Explore every state of the model of the promise, and its sabotaged variants (BOUNDS="2 1 0 1")
-	@$(BIN)/python -m tests.model $(or $(BOUNDS),2 1 0 1) # rows, crashes, freezes, choices
+model: $(INSTALLED) ## Explore every state of the model of the promise, and its sabotaged variants (BOUNDS="2 3 0 2")
+	@$(BIN)/python -m tests.model $(or $(BOUNDS),2 3 0 2) # rows, crashes, freezes, choices
 
 screenshots: $(INSTALLED) ## Make the pictures of docs/images anew, with sample data and the sandbox carrier
 	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py
