@@ -121,7 +121,8 @@ def ask(request: PageRequest, job_id: int) -> HttpResponseBase:
     elif not ticked:
         messages.error(request, _("No row is ticked."))
     else:
-        reason = request.POST.get("reason", "")[:500]
+        # No database keeps a NUL, and this reason comes through no form.
+        reason = request.POST.get("reason", "").replace("\0", "")[:500]
         keys = [row.key for row in ticked]
         asked = JobService().check_again(job_id, rows=keys, actor=request.user, reason=reason)
         messages.info(request, _asked(asked))

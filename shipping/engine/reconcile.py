@@ -53,7 +53,7 @@ def settle_finding(job: Job, row: Row, question: Question, outcome: Purchase | C
     elif not still_owed:
         return
     elif isinstance(outcome, CarrierError):
-        _could_not_find_out(job, row, outcome, now)
+        _could_not_find_out(job, row, outcome, now, quiet_over=quiet_over)
     elif not quiet_over:
         _note(row, "The carrier says: not bought so far. It is asked again.", ask_after=_end_of_quiet(row))
     else:
@@ -83,7 +83,7 @@ def _found_not_bought(job: Job, row: Row) -> None:
         settle_not_bought(job, row, answer)
 
 
-def _could_not_find_out(job: Job, row: Row, error: CarrierError, now: float) -> None:
+def _could_not_find_out(job: Job, row: Row, error: CarrierError, now: float, *, quiet_over: bool) -> None:
     failed = row.questions_failed + 1
     answer = f"Could not find out: {error.message}"
     Row.objects.filter(pk=row.pk).update(
@@ -91,8 +91,9 @@ def _could_not_find_out(job: Job, row: Row, error: CarrierError, now: float) -> 
     )
     if failed < settings.REVIEW_AFTER_QUESTIONS:
         return
-    if row.status == RowStatus.completed:
-        # Its label is known; whether this claim charged a second time can't be found out this way.
+    if row.status == RowStatus.completed and quiet_over:
+        # Its label is known; whether this claim charged a second time can't be found out this way. Before the quiet
+        # period is over the request itself may still arrive, so until then the answer stays owed.
         record(job, EventKind.unanswered, row=row, code=error.code, message=error.message)
         clear_owed(job, row)
     elif row.status == RowStatus.in_flight:

@@ -142,7 +142,9 @@ def correct(upload_id: int, corrections: Mapping[int, Mapping[str, str]], *, rev
         merged: dict[str, dict[str, str]] = dict(upload.corrections)
         for row, values in corrections.items():
             _require_correctable(upload, row, values)
-            merged[str(row)] = merged.get(str(row), {}) | dict(values)
+            # PostgreSQL's JSON can't hold a NUL.
+            kept = {header: value.replace("\0", "") for header, value in values.items()}
+            merged[str(row)] = merged.get(str(row), {}) | kept
         if len(merged) > MOST_CORRECTED_ROWS:
             raise UploadRefused(
                 _("At most %(most)s rows can be corrected here. Correct the file and upload it again.")

@@ -96,6 +96,24 @@ def test_could_not_find_out_is_never_read_as_not_bought(settings: Any, error: Un
     assert not errands(row.job_id)
 
 
+def test_a_bought_row_is_let_go_in_vain_only_once_its_request_can_not_arrive_any_more(settings: Any) -> None:
+    settings.REVIEW_AFTER_QUESTIONS = 1
+    row = doubtful_row(due_in=5)
+    asked = question(row)
+    answer(asked, purchase(asked))
+    row.refresh_from_db()
+    assert (row.status, row.due is None) == (RowStatus.completed, False)
+    answer(question(row), Unavailable("DOWN", "503"))
+    row.refresh_from_db()
+    assert row.due is not None, "before due and quiet period are over"
+
+    Row.objects.filter(pk=row.pk).update(due=book_now() - settings.QUIET_SECONDS - 1)
+    answer(question(Row.objects.get(pk=row.pk)), Unavailable("DOWN", "503"))
+    row.refresh_from_db()
+    assert row.due is None
+    assert row.job.events.filter(kind=EventKind.unanswered).exists()
+
+
 def test_a_person_may_have_a_row_in_review_asked_about_again(settings: Any) -> None:
     row = doubtful_row(due_in=-settings.QUIET_SECONDS - 1)
     settings.REVIEW_AFTER_QUESTIONS = 1

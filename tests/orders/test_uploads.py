@@ -184,6 +184,11 @@ def test_corrected_cells_are_shipped_and_what_came_in_stays(sender: Sender, cler
     assert Event.objects.get(job=job).details["corrected_rows"] == 1
 
 
+def test_a_corrected_cell_loses_what_no_database_keeps() -> None:
+    upload = uploads.correct(faulty().pk, {2: {"to_zip": "200\x0020"}})
+    assert upload.corrections == {"2": {"to_zip": "20020"}}
+
+
 @pytest.mark.parametrize(
     "corrections", [{3: {"weight": "1"}}, {0: {"weight": "1"}}, {1: {"nope": "1"}}, {1: {"weight": "x" * 1001}}]
 )

@@ -276,6 +276,12 @@ def test_asking_a_real_carrier_settles_the_row_and_the_page_tells(
     assert bought.tracking_number in text(browser.get(f"/jobs/{job.pk}/rows/2/"))
 
 
+def test_a_reason_that_no_database_keeps_is_kept_without_what_it_can_not_keep(browser: Client, job: Job) -> None:
+    fields = {"row": sign_row(row_of(job, 2)), "only_ticked": "1", "reason": "on\x00ce more"}
+    assert browser.post(f"/recovery/{job.pk}/review/ask/", fields).status_code == 302
+    assert job.events.get(kind=EventKind.check_requested).details["reason"] == "once more"
+
+
 # --- Reasons, rights and what the carrier confirms -------------------------------------------------------------
 
 
