@@ -13,14 +13,14 @@ pytestmark = pytest.mark.django_db
 
 
 def test_it_shows_the_newest_job_first_with_how_it_stands(browser: Client) -> None:
-    make_job(3, name="First")
-    make_interrupted_job(4, completed=2, cost_cents=1050, name="Second")
+    first = make_job(3, name="First")
+    second = make_interrupted_job(4, completed=2, cost_cents=1050, name="Second")
 
     page = text(browser.get("/"))
 
     assert page.index("Second") < page.index("First")
-    assert '<button type="button" id="job-badge-2" class="badge interrupted"' in page
-    assert '<button type="button" id="job-badge-1" class="badge not_started"' in page
+    assert f'<button type="button" id="job-badge-{second.pk}" class="badge interrupted"' in page
+    assert f'<button type="button" id="job-badge-{first.pk}" class="badge not_started"' in page
     assert "2 of 4 bought" in page
     assert "$21.00" in page
 
