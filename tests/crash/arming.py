@@ -1,0 +1,120 @@
+"""Arming a place in the product's code: the process that comes by kills itself there with SIGKILL."""
+
+import functools
+import itertools
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib import import_module
+from typing import Any, NoReturn
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tests.support.altered import Alteration
+
+
+class Moment(StrEnum):
+    """When, seen from a call of the function that is armed."""
+
+    before = "before"  # it is about to be called
+    after = "after"  # it has returned
+    during = "during"  # so many seconds after its call, which must last longer
+    before_commit = "before_commit"  # it has been called in a transaction that is about to be committed
+    after_commit = "after_commit"  # that transaction is committed, and nothing has been done since
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A named place to die. `point` is the function as the caller finds it, `package.module:name` or
+    `package.module:Class.name`; for a function that another module imports by name that is the importing module.
+    `nth`: the call that it happens at, counted from 1 in one process; `seconds` is for `during` alone.
+    """
+
+    name: str
+    point: str
+    moment: Moment
+    nth: int = 1
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def alteration(self) -> Alteration:
+        """What arms a process that `tests.support.altered` starts."""
+        values = asdict(self)
+        del values["name"]
+        return "tests.crash.arming:arm", values
+
+
+def die() -> NoReturn:
+    """SIGKILL to this very process. Nothing is flushed, closed, rolled back or said."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    while True:  # the signal may be a moment on its way, and nothing more is to happen
+        time.sleep(1)
+
+
+def arm(*, point: str, moment: str, nth: int = 1, seconds: float = 0.0) -> None:
+    """Have this process die at a boundary. Raises AttributeError for a point that is not there."""
+    owner, name = _find(point)
+    function = getattr(owner, name)
+    calls = itertools.count(1)
+    match Moment(moment):
+        case Moment.before:
+            armed = _around(function, lambda: next(calls) == nth and die(), lambda: None)
+        case Moment.after:
+            armed = _around(function, lambda: None, lambda: next(calls) == nth and die())
+        case Moment.during:
+            armed = _around(function, lambda: next(calls) == nth and _die_later(seconds), lambda: None)
+        case Moment.before_commit | Moment.after_commit:
+            BaseDatabaseWrapper.commit = _last_commit  # type: ignore[method-assign]
+            armed = _around(function, lambda: None, lambda: next(calls) == nth and _die_at_commit(moment))
+    setattr(owner, name, armed)
+
+
+def _find(point: str) -> tuple[Any, str]:
+    module, _colon, path = point.partition(":")
+    owner: Any = import_module(module)
+    *classes, name = path.split(".")
+    for each in classes:
+        owner = getattr(owner, each)
+    return owner, name
+
+
+def _around(function: Callable[..., Any], before: Callable[[], Any], after: Callable[[], Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def armed(*args: Any, **kwargs: Any) -> Any:
+        before()
+        result = function(*args, **kwargs)
+        after()
+        return result
+
+    return armed
+
+
+def _die_later(seconds: float) -> None:
+    threading.Timer(seconds, die).start()
+
+
+_dying = threading.local()
+
+
+def _die_at_commit(moment: str) -> None:
+    """The next COMMIT of this thread is the last thing that this process does, or does not."""
+    _dying.moment = moment
+
+
+_commit = BaseDatabaseWrapper.commit
+
+
+def _last_commit(self: BaseDatabaseWrapper) -> None:
+    moment = getattr(_dying, "moment", None)
+    if moment == Moment.before_commit:
+        die()
+    _commit(self)
+    if moment == Moment.after_commit:
+        die()

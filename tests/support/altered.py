@@ -1,0 +1,45 @@
+"""A program of the product with something altered in its process first, which the product itself knows nothing of:
+
+    python -m tests.support.altered '["tests.crash.arming:arm", {"point": "..."}]' -- worker
+    python -m tests.support.altered '["tests.sabotage.builds:retry_blindly", {}]' -- waitress --listen=...
+
+Each alteration is a function and its keyword arguments, called in order once Django is set up. Then the program runs in
+this very process: `waitress` with its arguments, or a command of `manage.py`.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import django
+from django.core.management import execute_from_command_line
+
+Alteration = tuple[str, Mapping[str, Any]]
+
+
+def program(alterations: Sequence[Alteration], *arguments: str) -> list[str]:
+    """What follows `python` to run a program altered."""
+    return ["-m", "tests.support.altered", *(json.dumps(each) for each in alterations), "--", *arguments]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Alter this process, then be the program."""
+    place = list(arguments).index("--")
+    django.setup()
+    for alteration in arguments[:place]:
+        name, values = json.loads(alteration)
+        module, _colon, function = name.partition(":")
+        getattr(import_module(module), function)(**values)
+    command = list(arguments[place + 1 :])
+    if command[0] == "waitress":
+        from waitress.runner import run
+
+        run(argv=command)
+    else:
+        execute_from_command_line(["manage.py", *command])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
