@@ -204,6 +204,7 @@ def _order_anew(job: Job, row: Row, checked: CheckedRow) -> None:
         "attempt": row.attempt + 1,
         "handle": None,
         "run": None,
+        "crashes": 0,
         "ask_after": 0.0,
         "questions_failed": 0,
         "answer": "",

@@ -97,8 +97,7 @@ def cause_of(job: Job, run: Run | None) -> Cause:
 def _cause_of_death(run: Run) -> Cause:
     if place_of(run) is Place.before_restart:
         return Cause.machine_restarted
-    process = liveness.ProcessIdentity(host=run.host, pid=run.pid or 0, start_ticks=run.pid_start_ticks or 0)
-    return Cause.process_ended if liveness.is_gone(process) else Cause.silent
+    return Cause.process_ended if liveness.is_gone(liveness.process_of(run)) else Cause.silent
 
 
 def why(job: Job, run: Run | None) -> str:

@@ -67,6 +67,11 @@ def is_gone(identity: ProcessIdentity) -> bool:
     return found is None or found[0] != identity.start_ticks or found[1] == "Z"
 
 
+def process_of(run: Run) -> ProcessIdentity:
+    """The process that a run was started in."""
+    return ProcessIdentity(host=run.host, pid=run.pid or 0, start_ticks=run.pid_start_ticks or 0)
+
+
 def _beats(beat: float | None, host: str, pid: int | None, start_ticks: int | None, now: float) -> bool:
     if beat is None or beat < now - settings.LEASE_SECONDS:
         return False

@@ -59,6 +59,7 @@ ROW_TRANSITIONS: Mapping[RowStatus, frozenset[RowStatus]] = {
         {
             RowStatus.in_flight,  # a run claims it
             RowStatus.failed,  # the carrier rejects it when it is prepared
+            RowStatus.needs_review,  # one worker after the other died while preparing it; a person decides
             RowStatus.skipped,  # a person leaves it out
             RowStatus.completed,  # a late "bought" arrives
         }
@@ -68,7 +69,7 @@ ROW_TRANSITIONS: Mapping[RowStatus, frozenset[RowStatus]] = {
             RowStatus.completed,  # bought, or adopted
             RowStatus.failed,  # rejected by the carrier
             RowStatus.pending,  # nothing was bought: unavailable, unsent, or "not bought" after the quiet period
-            RowStatus.needs_review,  # the carrier could not say; a person decides
+            RowStatus.needs_review,  # the carrier could not say, or workers died of it; a person decides
         }
     ),
     RowStatus.completed: frozenset(

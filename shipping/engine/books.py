@@ -4,6 +4,7 @@ A tick beats, files what came back, claims what goes out, and keeps the counters
 commit may be sent.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -37,7 +38,7 @@ from shipping.engine.voids import pick_voids, settle_void
 from shipping.liveness import ProcessIdentity, is_live, may_start
 from shipping.models import Job, Label, Row, Run
 from shipping.models.clock import book_now, local_seconds
-from shipping.runs import end_runs, issue_run, record
+from shipping.runs import end_runs, issue_run, note_crashes, record
 from shipping.states import EventKind, JobStatus, RowStatus, RunEnd, Sweep
 
 
@@ -120,6 +121,7 @@ def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before:
     now = book_now()
     beating = run_id is not None and _beat(job, run_id, now)
     _file(job, inbox, now)
+    live = _living(job, now)
     may_sweep = beating and job.status == JobStatus.running and not job.error_code
     sweeping = bool(job.sweep) and (may_sweep or (job.is_over and job.sweep == Sweep.void))
     if sweeping:
@@ -130,9 +132,9 @@ def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before:
     letters: list[Letter] = []
     if run_id is not None and standing is Standing.go_on:
         letters += claim(job, run_id, wishes.ready, now, before)
-        letters += reserve(job, run_id, wishes.preparations, now)
+        letters += reserve(job, run_id, live, wishes.preparations)
     working = standing in (Standing.go_on, Standing.sweeping)
-    letters += _errands(job, wishes.errands, now, working=working)
+    letters += _errands(job, live, wishes.errands, now, working=working)
     if complete_if_done(job):
         standing = Standing.finished
     elif standing is Standing.go_on and not job.rows.pending().exists():
@@ -147,6 +149,14 @@ def _beat(job: Job, run_id: int, now: float) -> bool:
     """Say that the run lives; false when a choice has ended it. A late beat revives a run that nobody ended."""
     mine = Run.objects.filter(pk=run_id, epoch=job.epoch, ended_at__isnull=True)
     return mine.update(beat=now, beat_at=timezone.now()) == 1
+
+
+def _living(job: Job, now: float) -> list[int]:
+    """The job's live runs. The deaths of the others are counted on the rows that they had."""
+    started = list(job.runs.started())
+    live = [run.pk for run in started if is_live(run, now)]
+    note_crashes(job, [run for run in started if run.pk not in live])
+    return live
 
 
 def _standing(job: Job, run_id: int | None, beating: bool) -> Standing:
@@ -224,11 +234,10 @@ def _settle_preparation(job: Job, row: Row, preparation: Preparation, error: Car
         let_go(job, preparation.run_id, [row.pk])
 
 
-def _errands(job: Job, limit: int, now: float, *, working: bool) -> list[Letter]:
+def _errands(job: Job, live: Collection[int], limit: int, now: float, *, working: bool) -> list[Letter]:
     """What else the carrier is asked: doubts first, then voids, then label files, then how refunds stand."""
     if limit <= 0:
         return []
-    live = [run.pk for run in job.runs.started() if is_live(run, now)]
     letters: list[Letter] = [*pick_questions(job, live, limit, now)]
     letters += pick_voids(job, limit - len(letters), now, working=working)
     letters += pick_files(job, limit - len(letters), now)

@@ -9,7 +9,6 @@ from django.utils import timezone
 from shipping.carriers.port import Rejected
 from shipping.engine.letters import Claim, Letter, Preparation, Ready
 from shipping.engine.settle import settle_rejected_preparation
-from shipping.liveness import is_live
 from shipping.models import Job, Row
 from shipping.states import RowStatus
 
@@ -18,7 +17,7 @@ def claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: f
     """Claim rows that this run has prepared. Only what is returned here may be bought."""
     due = now + settings.REQUEST_TIMEOUT_SECONDS
     claimed: dict[int, Ready] = {}
-    for each in _without_foreign_handles(job, ready):
+    for each in _without_foreign_handles(job, _suspect_alone(job, ready)):
         mine = Row.objects.filter(
             Q(handle__isnull=True) | Q(handle=each.prepared.handle),
             pk=each.preparation.row_id,
@@ -56,6 +55,14 @@ def claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: f
     ]
 
 
+def _suspect_alone(job: Job, ready: Collection[Ready]) -> Collection[Ready]:
+    """While a suspect row waits, nothing but a suspect row is claimed: `reserve` gives out one at a time."""
+    if not ready:
+        return ready
+    suspect = set(job.rows.suspect().filter(status=RowStatus.pending).values_list("pk", flat=True))
+    return [each for each in ready if not suspect or each.preparation.row_id in suspect]
+
+
 def let_go(job: Job, run_id: int, row_ids: Iterable[int]) -> None:
     """Free rows that this run had reserved and could not claim."""
     pks = list(row_ids)
@@ -84,18 +91,33 @@ def _without_foreign_handles(job: Job, ready: Collection[Ready]) -> list[Ready]:
     return list(by_handle.values())
 
 
-def reserve(job: Job, run_id: int, limit: int, now: float) -> list[Letter]:
-    """Keep the next pending rows in file order for this run, so that live siblings leave them alone. A dead run's
-    rows are free.
+def reserve(job: Job, run_id: int, live: Collection[int], limit: int) -> list[Letter]:
+    """Keep the next pending rows in file order for this run, so that live siblings (`live`, this run among them) leave
+    them alone. A dead run's rows are free. Suspect rows go first, and each of them alone in the job.
     """
     if limit <= 0:
         return []
-    live = {run.pk for run in job.runs.started() if is_live(run, now)} | {run_id}
-    free = Q(run__isnull=True) | ~Q(run__in=live)
-    rows = list(job.rows.pending().filter(free).order_by("number")[:limit])
+    rows = _next_suspect(job, live)
+    if rows is None:
+        free = Q(run__isnull=True) | ~Q(run__in=live)
+        rows = list(job.rows.pending().filter(free).order_by("number")[:limit])
     job.rows.pending().filter(pk__in=[row.pk for row in rows]).update(run=run_id)
     letters = (_preparation(job, run_id, row) for row in rows)
     return [letter for letter in letters if letter is not None]
+
+
+def _next_suspect(job: Job, live: Collection[int]) -> list[Row] | None:
+    """The suspect row that is to be tried now; none while anything else is in a living worker's hands, so that it is
+    alone there; None when the job has no suspect row to try.
+    """
+    suspect = list(job.rows.suspect().order_by("number"))
+    if any(row.run_id in live for row in suspect):
+        return []
+    waiting = [row for row in suspect if row.status == RowStatus.pending]
+    if not waiting:
+        return None
+    others = Row.objects.filter(run__in=live, status__in=[RowStatus.pending, RowStatus.in_flight])
+    return [] if others.exists() else waiting[:1]
 
 
 def _preparation(job: Job, run_id: int, row: Row) -> Preparation | None:

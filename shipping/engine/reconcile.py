@@ -10,8 +10,10 @@ from shipping.carriers.port import CarrierError, Guarantee, Purchase
 from shipping.carriers.registry import get_carrier
 from shipping.engine.letters import Question
 from shipping.engine.settle import clear_owed, owes, set_aside, settle_bought, settle_not_bought
-from shipping.models import Job, Row
-from shipping.runs import record
+from shipping.liveness import is_gone, process_of
+from shipping.models import Job, Row, Run
+from shipping.models.row import POISON_CRASHES
+from shipping.runs import WORKERS_DIED, note_crashes, of_workers_that_died, record
 from shipping.states import EventKind, RowStatus
 
 
@@ -23,6 +25,9 @@ def pick_questions(job: Job, live_runs: Collection[int], limit: int, now: float)
         return []
     rows = list(job.rows.owed().filter(ask_after__lte=now).exclude(run__in=live_runs).order_by("due")[:limit])
     Row.objects.filter(pk__in=[row.pk for row in rows]).update(ask_after=now + 2 * settings.REQUEST_TIMEOUT_SECONDS)
+    # Runs that a choice fenced may have lived on, or died later: no tick of theirs tells.
+    fenced = Run.objects.filter(pk__in={row.run_id for row in rows if row.run_id is not None})
+    note_crashes(job, [run for run in fenced if is_gone(process_of(run))])
     return [
         Question(
             job_id=job.pk,
@@ -75,6 +80,9 @@ def _found_not_bought(job: Job, row: Row) -> None:
     answer = "The carrier says: not bought."
     if row.status == RowStatus.completed:
         clear_owed(job, row)
+    elif row.crashes >= POISON_CRASHES:
+        _note(row, answer, ask_after=0.0)
+        set_aside(job, row, WORKERS_DIED, of_workers_that_died(row))
     elif carrier.guarantee is Guarantee.adopt_or_ask and not carrier.send_again_when_not_found:
         _note(row, answer, ask_after=0.0)
         set_aside(job, row, "not_found", "The carrier does not know this purchase. Please decide whether to send it.")

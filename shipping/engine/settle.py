@@ -23,6 +23,10 @@ ANSWERED: dict[str, Any] = {"due": None, "run": None, "questions_failed": 0}
 def settle_purchase(job: Job, row: Row, attempt: int, claim: int, outcome: Purchase | CarrierError) -> None:
     """Settle the answer to a purchase that was sent under a claim."""
     own = owes(row, claim)
+    if own and row.crashes:
+        # The worker that had it lives to tell, so it is no reason to die.
+        Row.objects.filter(pk=row.pk).update(crashes=0)
+        row.crashes = 0
     if isinstance(outcome, Purchase):
         settle_bought(job, row, attempt, outcome, answers=own)
     elif not own:

@@ -13,6 +13,11 @@ from shipping.models.run import Run
 from shipping.models.search_key import SearchKey, name_key, reference_key, surname_key
 from shipping.states import RowStatus
 
+# After so many deaths of workers that had a row in their hands it is tried alone, before all others; after so many it
+# is set aside for a person.
+SUSPECT_CRASHES = 2
+POISON_CRASHES = 3
+
 
 class RowQuerySet(models.QuerySet["Row"]):
     def pending(self) -> Self:
@@ -35,6 +40,10 @@ class RowQuerySet(models.QuerySet["Row"]):
     def owed_to_us(self) -> Self:
         """Rows that owe an answer which the carrier can be asked for (those in review are a person's)."""
         return self.owed().exclude(status=RowStatus.needs_review)
+
+    def suspect(self) -> Self:
+        """Rows still to be bought that were in the hands of workers when these died, twice or more: they may be why."""
+        return self.filter(crashes__gte=SUSPECT_CRASHES, status__in=[RowStatus.pending, RowStatus.in_flight])
 
 
 class Row(models.Model):
@@ -64,6 +73,9 @@ class Row(models.Model):
     due = models.FloatField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     label = models.ForeignKey("Label", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    crashes = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Workers that died while they prepared or bought it, since one last lived to tell.")
+    )
     rebuy = models.BooleanField(default=False, help_text=_("A restart waits for the answer that this row owes."))
 
     error_code = models.CharField(max_length=100, blank=True)
@@ -104,6 +116,11 @@ class Row(models.Model):
             models.Index(fields=["job", "number"], name="row_in_review", condition=Q(status=RowStatus.needs_review)),
             models.Index(fields=["job", "number"], name="row_failed", condition=Q(status=RowStatus.failed)),
             models.Index(fields=["job", "number"], name="row_completed", condition=Q(status=RowStatus.completed)),
+            models.Index(
+                fields=["job", "number"],
+                name="row_suspect",
+                condition=Q(crashes__gte=SUSPECT_CRASHES, status__in=[RowStatus.pending, RowStatus.in_flight]),
+            ),
             models.Index(fields=["name_key", "id"], name="row_by_name"),
             models.Index(fields=["surname_key", "id"], name="row_by_surname"),
             models.Index(fields=["reference_key", "id"], name="row_by_reference"),

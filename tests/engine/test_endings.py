@@ -32,6 +32,7 @@ from tests.factories import (
     make_dead_run,
     make_interrupted_job,
     make_job,
+    make_live_run,
     row_of,
 )
 from tests.support.ledger import assert_counters_equal_rows
@@ -335,7 +336,7 @@ def test_a_late_refusal_to_prepare_lets_only_its_own_run_go() -> None:
     job = make_job(rows=1)
     run = started_run(job)
     (old,) = reserve(run, 1)
-    other = make_dead_run(job)
+    other = make_live_run(job)
     Row.objects.filter(job=job).update(run=other)
     answer(old, Unavailable("U", "later"))
     assert row_of(job, 1).run == other
