@@ -134,10 +134,12 @@ class CarrierApi:
 
     def _list_call(self, request: Request) -> Call:
         query = request.query
+        reference = query.get("reference")
 
         def perform(effects: Effects) -> Answer:
             found, has_more = self._ledger.page(
                 purchased=query.get("purchased", "true").lower() != "false",
+                reference=reference,
                 before_id=query.get("before_id"),
                 created=created_between(query),
                 size=min(whole_number(query, "page_size", default=20, least=1), _LARGEST_PAGE),
@@ -145,7 +147,7 @@ class CarrierApi:
             objects = [self._object(shipment, effects) for shipment in found]
             return json_answer(200, {"shipments": objects, "has_more": has_more})
 
-        return Call(Endpoint.lookup, None, perform)
+        return Call(Endpoint.lookup, reference, perform)
 
     def _create_call(self, request: Request) -> Call:
         _check_method(request, "POST")

@@ -159,9 +159,16 @@ class Ledger:
         return self._database.run(work)
 
     def page(
-        self, *, purchased: bool, before_id: str | None, created: tuple[float, float], size: int
+        self,
+        *,
+        purchased: bool,
+        reference: str | None,
+        before_id: str | None,
+        created: tuple[float, float],
+        size: int,
     ) -> tuple[list[Shipment], bool]:
-        """Shipments, newest first, and whether older ones follow; with `purchased`, bought ones only.
+        """Shipments, newest first, and whether older ones follow; with `purchased`, bought ones only, and with
+        `reference` those that have it.
 
         Only those created after the first and before the second moment of `created` (seconds since 1970). Starts
         after the shipment `before_id`. Raises RefusedError (404) when that is unknown.
@@ -178,8 +185,9 @@ class Ledger:
                 f"{_SHIPMENTS} WHERE (? IS NULL OR shipments.number < ?)"
                 " AND shipments.created_at > ? AND shipments.created_at < ?"
                 f" AND {'shipments.charge_id IS NOT NULL' if purchased else 'TRUE'}"
+                f" AND {'TRUE' if reference is None else 'shipments.reference = ?'}"
                 " ORDER BY shipments.number DESC LIMIT ?",
-                (before, before, *created, size + 1),
+                (before, before, *created, *(() if reference is None else (reference,)), size + 1),
             ).fetchall()
             return [_shipment(row) for row in rows[:size]], len(rows) > size
 

@@ -122,6 +122,20 @@ def test_it_gives_no_new_rates_for_a_bought_shipment(client: EasyPostClient) -> 
     assert refused.value.code == "SHIPMENT.POSTAGE.EXISTS"
 
 
+def test_it_lists_what_has_a_reference(client: EasyPostClient) -> None:
+    for reference in ("R1", "R2", "R1", "R1"):
+        made = client.shipment.create(**shipment(reference))
+        client.shipment.buy(made.id, rate={"id": made.rates[0].id})
+    unbought = client.shipment.create(**shipment("R1")).id
+    bought = client.shipment.all(reference="R1", page_size=2)
+    assert [one.reference for one in bought["shipments"]] == ["R1", "R1"]
+    assert bought["has_more"]
+    everything = client.shipment.all(reference="R1", purchased=False)["shipments"]
+    assert len(everything) == 4
+    assert everything[0].id == unbought
+    assert client.shipment.all(reference="R")["shipments"] == []
+
+
 def test_it_finds_a_shipment_by_id_and_the_newest_by_reference(client: EasyPostClient) -> None:
     older = client.shipment.create(**shipment("R/1 ä"))
     newer = client.shipment.create(**shipment("R/1 ä"))
