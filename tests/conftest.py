@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 
 from shipping.carriers.registry import get_carrier
 from tests.factories import make_clerk
+from tests.support.by_reference import carriers
 from tests.support.processes import SHORT_WAITS
 from tests.support.sandbox import SandboxProcess
 
@@ -51,3 +52,12 @@ def sandbox(sandbox_process: SandboxProcess, settings: Any) -> Iterator[SandboxP
     get_carrier.cache_clear()
     yield sandbox_process
     get_carrier.cache_clear()
+
+
+@pytest.fixture
+def adopting(sandbox: SandboxProcess, settings: Any) -> SandboxProcess:
+    """The sandbox, known to this process as carriers of the guarantee *adopt or ask*, too (`ASKS_A_PERSON` and
+    `SENDS_AGAIN` of `tests.support.by_reference`, which also has what a child process needs).
+    """
+    settings.CARRIERS = {**settings.CARRIERS, **carriers(sandbox.api_base)}
+    return sandbox
