@@ -5,7 +5,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -137,13 +137,16 @@ class CarrierApi:
         reference = query.get("reference")
 
         def perform(effects: Effects) -> Answer:
+            purchased = query.get("purchased", "true").lower() != "false"
             found, has_more = self._ledger.page(
-                purchased=query.get("purchased", "true").lower() != "false",
+                purchased=purchased,
                 reference=reference,
                 before_id=query.get("before_id"),
                 created=created_between(query),
                 size=min(whole_number(query, "page_size", default=20, least=1), _LARGEST_PAGE),
             )
+            if purchased and effects.deny:
+                found, has_more = [], False
             objects = [self._object(shipment, effects) for shipment in found]
             return json_answer(200, {"shipments": objects, "has_more": has_more})
 
@@ -174,7 +177,11 @@ class CarrierApi:
         return json_answer(200, self._object(shipment, effects))
 
     def _object(self, shipment: Shipment, effects: Effects) -> JsonObject:
+        if effects.deny:
+            shipment = replace(shipment, charge=None)
         body = shipment_object(shipment, self._base_url)
+        if effects.earlier_tracking and shipment.charge is not None:
+            body["tracking_code"] = self._ledger.tracking_code_before(shipment.charge.tracking_code)
         return body if effects.reference is None else {**body, "reference": effects.reference}
 
 

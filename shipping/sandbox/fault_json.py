@@ -23,6 +23,8 @@ _REQUIRED = {Action.delay: "seconds", Action.drip: "bytes_per_second", Action.ot
 _ONLY_ON: dict[Action, frozenset[Endpoint]] = {
     Action.charge_again: frozenset({Endpoint.buy}),
     Action.reject_refund: frozenset({Endpoint.refund}),
+    Action.deny: frozenset({Endpoint.lookup}),
+    Action.earlier_tracking: frozenset({Endpoint.buy, Endpoint.lookup}),
     Action.other_reference: frozenset({Endpoint.create, Endpoint.buy, Endpoint.lookup, Endpoint.refund}),
 }
 

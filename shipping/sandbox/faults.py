@@ -32,6 +32,8 @@ class Action(StrEnum):
     other_reference = "other_reference"  # answers with somebody else's reference
     charge_again = "charge_again"  # forgets that a shipment was bought
     reject_refund = "reject_refund"  # answers that the refund was rejected
+    deny = "deny"  # answers a look-up as if nothing had been bought
+    earlier_tracking = "earlier_tracking"  # answers with the tracking number of the purchase before
 
 
 class When(StrEnum):
@@ -99,6 +101,8 @@ class Effects:
     reference: str | None = None
     charge_again: bool = False
     reject_refund: bool = False
+    deny: bool = False
+    earlier_tracking: bool = False
 
     def ends(self, when: When, action: Action) -> bool:
         """Whether the answer is spoilt in this way at this time."""
@@ -117,7 +121,7 @@ def combine(struck: Iterable[tuple[Fault, int]]) -> Effects:
                 given["bytes_per_second"] = fault.bytes_per_second
             case Action.other_reference:
                 given["reference"] = fault.reference
-            case Action.charge_again | Action.reject_refund:
+            case Action.charge_again | Action.reject_refund | Action.deny | Action.earlier_tracking:
                 given[fault.action.value] = True
             case _:
                 given["ending"] = fault

@@ -206,6 +206,21 @@ class Ledger:
 
         return self._database.run(work)
 
+    def tracking_code_before(self, tracking_code: str) -> str:
+        """The tracking code of the charge before the one with this code, of whatever shipment; the same when it was the
+        first.
+        """
+
+        def work(connection: sqlite3.Connection) -> str:
+            row = connection.execute(
+                "SELECT tracking_code FROM charges WHERE id < (SELECT id FROM charges WHERE tracking_code = ?)"
+                " ORDER BY id DESC LIMIT 1",
+                (tracking_code,),
+            ).fetchone()
+            return tracking_code if row is None else str(row["tracking_code"])
+
+        return self._database.run(work)
+
     def charges(self, *, after: int, limit: int) -> tuple[list[JsonObject], bool]:
         """Charges in the order in which they were made, from the one after id `after`; and whether more follow."""
 

@@ -163,6 +163,47 @@ def test_it_answers_for_somebody_elses_reference(client: EasyPostClient, sandbox
     assert [charge["reference"] for charge in sandbox.ledger()] == ["MINE"]
 
 
+def test_it_denies_a_purchase_so_often_and_then_tells_it(client: EasyPostClient, sandbox: SandboxProcess) -> None:
+    shipment_id, rate = _quote(client)
+    bought = client.shipment.buy(shipment_id, **rate)
+    sandbox.faults([{"on": "lookup", "action": "deny", "match": "R1", "count": 3}])
+    denied = client.shipment.retrieve(shipment_id)
+    assert (denied.tracking_code, denied.postage_label, denied.selected_rate) == (None, None, None)
+    assert denied.rates
+    assert client.shipment.all(reference="R1")["shipments"] == []
+    (listed,) = client.shipment.all(reference="R1", purchased=False)["shipments"]
+    assert listed.postage_label is None
+    assert client.shipment.retrieve(shipment_id).tracking_code == bought.tracking_code
+    assert [one.id for one in client.shipment.all(reference="R1")["shipments"]] == [shipment_id]
+    assert sandbox.stats()["charges"] == 1
+
+
+def test_it_still_refuses_to_buy_again_what_it_denies(client: EasyPostClient, sandbox: SandboxProcess) -> None:
+    shipment_id, rate = _quote(client)
+    client.shipment.buy(shipment_id, **rate)
+    sandbox.faults([{"on": "lookup", "action": "deny"}])
+    assert client.shipment.retrieve(shipment_id).postage_label is None
+    with pytest.raises(InvalidRequestError):
+        client.shipment.buy(shipment_id, **rate)
+    assert sandbox.stats()["charges"] == 1
+
+
+def test_it_answers_with_the_tracking_number_of_the_purchase_before(
+    client: EasyPostClient, sandbox: SandboxProcess
+) -> None:
+    sandbox.faults([{"on": ["buy", "lookup"], "action": "earlier_tracking"}])
+    told = []
+    for reference in ("R1", "R2"):
+        shipment_id, rate = _quote(client, reference)
+        told.append(client.shipment.buy(shipment_id, **rate).tracking_code)
+    first, second = (charge["tracking_code"] for charge in sandbox.ledger())
+    assert told == [first, first]
+    assert client.shipment.retrieve("R2").tracking_code == first
+    sandbox.faults([])
+    assert client.shipment.retrieve("R2").tracking_code == second
+    assert second != first
+
+
 def test_it_rejects_a_refund_that_may_be_asked_for_again(client: EasyPostClient, sandbox: SandboxProcess) -> None:
     shipment_id, rate = _quote(client)
     client.shipment.buy(shipment_id, **rate)
@@ -243,6 +284,9 @@ def test_a_label_can_be_out_of_reach(client: EasyPostClient, sandbox: SandboxPro
         ({"on": "buy", "action": "drop", "count": 0}, "'count' must be a whole number"),
         ({"on": "buy", "action": "error", "status": 200}, "'status' must be"),
         ({"on": "create", "action": "charge_again"}, "for buy alone"),
+        ({"on": "buy", "action": "deny"}, "for lookup alone"),
+        ({"on": "lookup", "action": "deny", "when": "after"}, "'when' means nothing for 'deny'"),
+        ({"on": "refund", "action": "earlier_tracking"}, "for buy, lookup alone"),
         ({"on": "label", "action": "other_reference", "reference": "X"}, "for buy, create, lookup, refund alone"),
         ("drop", "must be an object"),
     ],
