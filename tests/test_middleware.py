@@ -18,8 +18,11 @@ def port() -> Iterator[int]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield server.effective_port
-    server.close()
+    # In the thread that waits on the sockets: closed by another, they may be bad when it looks at them next.
+    server.trigger.pull_trigger(server.close)
     thread.join(10)
+    assert not thread.is_alive()
+    server.task_dispatcher.shutdown()
 
 
 @pytest.mark.parametrize("path", ["/login/", "/", "/nowhere/", "/admin/login/"])
