@@ -41,10 +41,11 @@ def _arguments() -> argparse.Namespace:
 
 def _set_up(directory: Path) -> None:
     """A database and files of its own, unless DATABASE_URL names an (empty) one; Django; and a user."""
+    from tests.support.by_reference import ADOPTING
     from tests.support.processes import SHORT_WAITS
 
     os.environ.setdefault("DATABASE_URL", f"sqlite:///{directory / 'books.sqlite3'}")
-    os.environ.update(SHORT_WAITS, DJANGO_SETTINGS_MODULE="tests.settings", TEST_DIRECTORY=str(directory))
+    os.environ.update(SHORT_WAITS, **ADOPTING, TEST_DIRECTORY=str(directory))
     os.environ["LOG_LEVEL"] = "WARNING"
     from tests.torture.stage import WAITS
 

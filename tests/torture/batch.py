@@ -24,6 +24,8 @@ SECONDS_PER_BATCH = 300.0
 MOST_RESTARTS = 2
 # The share of a person's posts during which the web server dies.
 POSTS_KILLED = 0.2
+# The share of rows in review that a person decides instead of having the carrier asked once more.
+DECIDED = 0.7
 # How often a person has the carrier asked again about rows in review before they are left as they are: shown.
 MOST_QUESTIONS = 30
 
@@ -69,7 +71,13 @@ class Batch:
         self.tally.rows += self.scene.rows
         self.tally.forgetful += FORGETFUL in self.scene.faults
         self.tally.three_workers += self.scene.workers == 3
-        self.job = make_job(self.scene.rows, created_by=self.clerk, stop_on_error=self.scene.stop_on_error)
+        self.tally.by_reference += self.scene.carrier != "sandbox"
+        self.job = make_job(
+            self.scene.rows,
+            carrier=self.scene.carrier,
+            created_by=self.clerk,
+            stop_on_error=self.scene.stop_on_error,
+        )
         for number, street in self.scene.refused.items():
             row = row_of(self.job, number)
             row.order = {**row.order, "to_street1": street}
@@ -226,12 +234,20 @@ class Batch:
         return self._wish_afterwards()
 
     def _wish_afterwards(self) -> tuple[Post | None, str]:
-        """Nothing is to be chosen: have the labels voided now and then, and ask about what is in doubt."""
+        """Nothing is to be chosen: have the labels voided now and then, ask about what is in doubt, and decide what
+        asking did not settle, by what the carrier's own list says.
+        """
         if self.job.is_over and not self.void_asked:
             self.void_asked = True
             if self._mischief(1.0):
                 return self.person.void(self.job.pk), "void all"
         self.questions += 1
+        row = Row.objects.filter(job=self.job).in_review().order_by("number").first()
+        if row is not None and self.wishes.random() < DECIDED and self.stage.carrier_is_up():
+            reference = self.job.reference(row.number, row.attempt)
+            charged = any(charge["reference"] == reference for charge in self.stage.carrier.ledger())
+            decision = "record_bought" if charged else "send_again" if self.job.is_open else "skip"
+            return self.person.decide(self.job.pk, row.number, decision), decision.replace("_", " ")
         return self._button("check"), "check again"
 
     def _button(self, name: str) -> Post:

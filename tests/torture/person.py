@@ -2,6 +2,7 @@
 anything: then the page is looked at again.
 """
 
+import html
 import re
 from dataclasses import dataclass, field
 
@@ -87,6 +88,16 @@ class Person:
         """The form that cancels an open job."""
         return self._confirmed(f"/jobs/{job_id}/cancel/")
 
+    def decide(self, job_id: int, number: int, decision: str) -> Post | None:
+        """The form that decides a row, if the row's page offers this decision now."""
+        action = f"/recovery/{job_id}/rows/{number}/"
+        for form in self._forms(f"/jobs/{job_id}/rows/{number}/", action):
+            shown = re.search(r'name="shown" value="([^"]+)"', form)
+            if shown is not None and f'value="{decision}"' in form:
+                fields = {"shown": html.unescape(shown[1]), "decision": decision}
+                return Post(action, {**fields, "reason": "Looked up in the carrier's own list"})
+        return None
+
     def void(self, job_id: int) -> Post | None:
         """The form that has all labels of a job voided; None when there are none."""
         return self._confirmed(f"/jobs/{job_id}/void/", agreed="on")
@@ -96,12 +107,13 @@ class Person:
         return Post(path, {"confirmation": _confirmation(form), **fields}) if form is not None else None
 
     def _form(self, path: str, action: str) -> str | None:
-        """The form of that action on a page, if the page has it. Raises NoAnswer."""
-        for form in re.findall(r"<form\b.*?</form>", self._look(path), re.DOTALL):
-            is_it = f'action="{action}"' in form or (path == action and "action=" not in form)
-            if is_it and 'name="confirmation"' in form:
-                return str(form)
-        return None
+        """The confirmed form of that action on a page, if the page has it. Raises NoAnswer."""
+        return next((form for form in self._forms(path, action) if 'name="confirmation"' in form), None)
+
+    def _forms(self, path: str, action: str) -> list[str]:
+        """The forms of that action on a page. Raises NoAnswer."""
+        forms: list[str] = re.findall(r"<form\b.*?</form>", self._look(path), re.DOTALL)
+        return [form for form in forms if f'action="{action}"' in form or (path == action and "action=" not in form)]
 
     def _look(self, path: str) -> str:
         try:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from tests.support.by_reference import ASKS_A_PERSON, SENDS_AGAIN
+
 Fault = dict[str, Any]
 
 # A bought shipment that is bought again is charged again: then nothing but our own books keeps rows from being
@@ -36,7 +38,7 @@ _REFUSED = ["1 REJECT Street", "1 NORATE Street", "1 REFUSE AT BUY Street"]
 class Scene:
     """One batch. `refused` are the streets of the rows that the carrier will not take; `pauses` how often somebody
     pauses the job while it works; `mischief` how likely, instead of a resume, another choice is. With the last kill the
-    carrier comes to its senses, unless its faults are `lasting`.
+    carrier comes to its senses, unless its faults are `lasting`. `carrier` decides the guarantee.
     """
 
     rows: int
@@ -48,6 +50,7 @@ class Scene:
     pauses: int = 0
     mischief: float = 0.3
     lasting: bool = False
+    carrier: str = "sandbox"
 
     @property
     def faults_at_last(self) -> list[Fault]:
@@ -65,7 +68,8 @@ def draw_scene(random: Random, most_kills: int, *, rows: tuple[int, int] = (30, 
         {"on": ["create", "lookup", "refund"], "action": "delay", "seconds": [0.0, 0.15]},
         *({**fault, "seed": random.randint(1, 10**6)} if "probability" in fault else fault for fault in troubles),
     ]
-    if random.random() < 1 / 3:
+    carrier = random.choice(["sandbox", "sandbox", ASKS_A_PERSON, SENDS_AGAIN])
+    if carrier == "sandbox" and random.random() < 1 / 2:
         faults.append(FORGETFUL)
     refused = {random.randint(1, count): random.choice(_REFUSED) for _each in range(random.choice([0, 0, 1, 3]))}
     return Scene(
@@ -76,4 +80,5 @@ def draw_scene(random: Random, most_kills: int, *, rows: tuple[int, int] = (30, 
         stop_on_error=random.random() < 0.3,
         refused=refused,
         pauses=random.choice([0, 0, 1, 2]),
+        carrier=carrier,
     )

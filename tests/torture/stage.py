@@ -9,11 +9,12 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
+from tests.support.by_reference import ADOPTING
 from tests.support.processes import ChildProcess
 from tests.support.sandbox import SandboxProcess
 from tests.support.web import HOST, WebServer
 
-SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.settings", "LOG_LEVEL": "WARNING"}
+SETTINGS = {**ADOPTING, "LOG_LEVEL": "WARNING"}
 # On top of the short waits that all tests of processes use. "Not bought" is believed four seconds after a claim at the
 # earliest: the carrier, on a machine with better things to do, must have answered by then.
 WAITS: dict[str, float | int] = {

@@ -18,6 +18,7 @@ class Tally:
     batches: int = 0
     forgetful: int = 0
     three_workers: int = 0
+    by_reference: int = 0
     rows: int = 0
     bought_rows: int = 0
     comparisons: int = 0
@@ -53,7 +54,7 @@ class Tally:
             "kills (SIGKILL)": f"{self.kills.total()} ({kills})",
             "kills a minute": f"{self.kills_a_minute:.1f}",
             "batches": f"{self.batches} ({self.three_workers} with three workers, {self.forgetful} with a carrier"
-            " that is not idempotent)",
+            f" that forgets to be idempotent, {self.by_reference} with one that only knows our references)",
             "choices": choices,
             "rows": f"{self.rows} ({self.bought_rows} bought)",
             "charges": str(self.charges),

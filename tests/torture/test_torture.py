@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.factories import complete_row, make_job, row_of
+from tests.support.by_reference import carriers
 from tests.support.ledger import compare_at_any_time, compare_when_over
 from tests.support.processes import SHORT_WAITS
 from tests.support.sandbox import SandboxProcess
@@ -20,9 +21,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def short_waits(settings: Any) -> None:
-    """The waits of the processes, also for what this process says about them."""
+    """The waits and the carriers of the processes, also for what this process says about them; it asks no carrier."""
     for name, value in {**{name: float(value) for name, value in SHORT_WAITS.items()}, **WAITS}.items():
         setattr(settings, name, value)
+    settings.CARRIERS = {**settings.CARRIERS, **carriers("http://127.0.0.1:1/v2")}
 
 
 def test_no_promise_is_broken_by_six_kills(tmp_path: Path, clerk: User) -> None:
