@@ -22,16 +22,19 @@ demo: $(INSTALLED) ## Ship 200 sample orders, kill the worker half-way, serve wh
 run: $(INSTALLED) ## Serve one's own data, kept under var/ (PORT=8000 SANDBOX_PORT=8001)
 	@exec $(BIN)/python -m shipping.project.run
 
+# Tests mostly wait, for carriers, leases and processes that die; JOBS=0 runs them in one process, for a debugger.
+SIDE_BY_SIDE = -n $(or $(JOBS),4) --dist loadgroup
+
 # The tests in the browser are about pages, not about the database: on PostgreSQL they run only when asked for, with
 # ARGS="-m browser" (the last -m counts).
-test: $(INSTALLED) ## Run all tests on SQLite (DB=postgres: on PostgreSQL; ARGS=... goes to pytest)
+test: $(INSTALLED) ## Run all tests on SQLite (DB=postgres: on PostgreSQL; JOBS=4 ARGS=...)
 ifeq ($(DB),postgres)
-	@if [ -n "$$DATABASE_URL" ]; then $(CLEAN) $(BIN)/pytest -m "not browser" $(ARGS); \
-	else $(CLEAN) scripts/postgres $(BIN)/pytest -m "not browser" $(ARGS); fi
+	@if [ -n "$$DATABASE_URL" ]; then $(CLEAN) $(BIN)/pytest $(SIDE_BY_SIDE) -m "not browser" $(ARGS); \
+	else $(CLEAN) scripts/postgres $(BIN)/pytest $(SIDE_BY_SIDE) -m "not browser" $(ARGS); fi
 else ifneq ($(filter-out sqlite,$(DB)),)
 	@echo "DB=$(DB) is not known; there is sqlite (default) and postgres." >&2; exit 2
 else
-	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest $(ARGS)
+	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 endif
 
 TORTURE = -m tests.torture --kills $(or $(KILLS),1000) --seed $(or $(SEED),1) $(if $(BATCH),--batch $(BATCH)) \

@@ -51,6 +51,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         item.add_marker("browser")
+        # Run side by side, all of these still go to one process, one after the other.
+        item.add_marker(pytest.mark.xdist_group("browser"))
         item.add_marker(pytest.mark.django_db(transaction=True))
     items[:] = [item for item in items if HERE not in item.path.parents]
     if find_chromium() or os.environ.get("CI"):
