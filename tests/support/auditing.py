@@ -24,10 +24,6 @@ class Audited:
         """How often each kind of difference was found."""
         return Counter(each["kind"] for each in self.findings if each["kind"] in DIFFERENCES)
 
-    def tracking_numbers(self, kind: str) -> list[str]:
-        """The carrier's tracking numbers of what was found of a kind."""
-        return [each["tracking_number"] for each in self.findings if each["kind"] == kind]
-
 
 def audit(job: Job) -> Audited:
     """Compare one job's books with the carrier's list, asking each question once."""
