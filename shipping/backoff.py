@@ -2,7 +2,13 @@
 
 from django.conf import settings
 
+from shipping.carriers.port import CarrierError, Unavailable
 
-def wait_after(failures: int, *, longest: float = 300.0) -> float:
-    """Seconds to wait after so many failures in a row: doubling from the heartbeat's length up to `longest`."""
-    return min(longest, float(settings.HEARTBEAT_SECONDS) * 2.0 ** min(failures - 1, 20))
+
+def wait_after(failures: int, error: CarrierError, *, longest: float = 300.0) -> float:
+    """Seconds to wait after so many failures in a row, of which `error` is the last: doubling from the heartbeat's
+    length up to `longest`, and never less than the carrier itself has named (Retry-After).
+    """
+    wait = min(longest, float(settings.HEARTBEAT_SECONDS) * 2.0 ** min(failures - 1, 20))
+    named = error.retry_after if isinstance(error, Unavailable) else None
+    return max(wait, named or 0.0)

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from shipping.backoff import wait_after
-from shipping.carriers.port import Carrier, CarrierError, ListedPurchase, Unavailable, Unknown
+from shipping.carriers.port import Carrier, CarrierError, ListedPurchase, Unknown
 from shipping.models.clock import local_seconds
 
 Answer = TypeVar("Answer")
@@ -98,9 +98,7 @@ class CarrierList:
                 return self._ask_once(question)
             except CarrierError as error:
                 failures += 1
-                wait = wait_after(failures, longest=_LONGEST_WAIT_SECONDS)
-                if isinstance(error, Unavailable) and error.retry_after is not None:
-                    wait = max(wait, error.retry_after)
+                wait = wait_after(failures, error, longest=_LONGEST_WAIT_SECONDS)
                 if local_seconds() + wait > ends_at:
                     raise CouldNotCheck(
                         _("The carrier could not be asked for its list: %(error)s") % {"error": error.message}

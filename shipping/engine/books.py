@@ -215,8 +215,7 @@ def _file_reply(job: Job, reply: Reply, rows: dict[int, Row], labels_by_id: dict
         case RefundQuestion() as letter, VoidAnswer() | CarrierError() as outcome:
             settle_refund(job, labels_by_id[letter.label_id], outcome, now)
         case FileOrder() as order, StoredFile() | CarrierError() as outcome:
-            name = outcome.name if isinstance(outcome, StoredFile) else None
-            settle_file(labels_by_id[order.label_id], name, now)
+            settle_file(labels_by_id[order.label_id], outcome, now)
         case Preparation() as preparation, CarrierError() as error:
             _settle_preparation(job, rows[preparation.row_id], preparation, error)
         case letter, outcome:

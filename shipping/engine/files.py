@@ -3,7 +3,8 @@
 from django.conf import settings
 
 from shipping.backoff import wait_after
-from shipping.engine.letters import FileOrder
+from shipping.carriers.port import CarrierError
+from shipping.engine.letters import FileOrder, StoredFile
 from shipping.labels import file_name
 from shipping.models import Job, Label
 
@@ -31,11 +32,11 @@ def pick_files(job: Job, limit: int, now: float) -> list[FileOrder]:
     ]
 
 
-def settle_file(label: Label, stored_name: str | None, now: float) -> None:
-    """Note that a label's file was stored, or (None) that it could not be had for now. Under the job's lock."""
-    if stored_name:
-        Label.objects.filter(pk=label.pk).update(file=stored_name, fetch_failures=0)
+def settle_file(label: Label, outcome: StoredFile | CarrierError, now: float) -> None:
+    """Note that a label's file was stored, or that it could not be had for now. Under the job's lock."""
+    if isinstance(outcome, StoredFile):
+        Label.objects.filter(pk=label.pk).update(file=outcome.name, fetch_failures=0)
     else:
         failures = label.fetch_failures + 1
-        fetch_after = now + wait_after(failures, longest=3600.0)
+        fetch_after = now + wait_after(failures, outcome, longest=3600.0)
         Label.objects.filter(pk=label.pk).update(fetch_failures=failures, fetch_after=fetch_after)

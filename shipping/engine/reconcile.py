@@ -95,7 +95,7 @@ def _could_not_find_out(job: Job, row: Row, error: CarrierError, now: float, *, 
     failed = row.questions_failed + 1
     answer = f"Could not find out: {error.message}"
     Row.objects.filter(pk=row.pk).update(
-        answer=answer, answered_at=timezone.now(), ask_after=now + wait_after(failed), questions_failed=failed
+        answer=answer, answered_at=timezone.now(), ask_after=now + wait_after(failed, error), questions_failed=failed
     )
     if failed < settings.REVIEW_AFTER_QUESTIONS:
         return

@@ -87,7 +87,7 @@ def _flag(job: Job, label: Label, kind: EventKind, message: str) -> None:
 def _could_not_void(job: Job, label: Label, error: CarrierError, now: float) -> None:
     label.void_failures += 1
     label.void_answer = error.message
-    label.void_after = now + wait_after(label.void_failures, longest=3600.0)
+    label.void_after = now + wait_after(label.void_failures, error, longest=3600.0)
     label.save(update_fields=["void_failures", "void_answer", "void_after"])
     if label.void_failures == FLAG_AFTER_FAILURES:
         # It may have been voided all the same, so it is asked for again and again, and a person can see it.
