@@ -123,7 +123,7 @@ class Wire:
         body = _json_object(answer.body)
         if 200 <= answer.status < 300 and body is not None:
             return body
-        retry_after = _seconds_to_wait(answer.headers.get("Retry-After"))
+        retry_after = _seconds_to_wait(answer.headers.get("Retry-After"), answer.headers.get("Date"))
         error = (body or {}).get("error")
         if answer.status < 400 or not isinstance(error, dict | str):
             raise CallFailed(
@@ -193,17 +193,25 @@ def _sentence(error: JsonObject | str) -> str:
     return "; ".join(part.rstrip(".;") for part in parts if part) + "." if any(parts) else ""
 
 
-def _seconds_to_wait(header: str | None) -> float | None:
-    """A Retry-After header in seconds from now (RFC 9110, 10.2.3: a number or a date), at most an hour."""
+def _seconds_to_wait(header: str | None, answered: str | None) -> float | None:
+    """A Retry-After header in seconds from now (RFC 9110, 10.2.3: a number or a date), at most an hour. A date is
+    counted from the answer's own (6.6.1), so that this machine's wall clock has no say; only an answer without one
+    leaves nothing else.
+    """
     if not header:
         return None
     try:
-        seconds = float(header) if header.strip().isdecimal() else _seconds_until(header)
+        seconds = float(header) if header.strip().isdecimal() else _seconds_until(header, answered)
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), _LONGEST_WAIT)
 
 
-def _seconds_until(date: str) -> float:
+def _seconds_until(date: str, answered: str | None) -> float:
+    since = _moment(answered) if answered else datetime.now(tz=UTC)
+    return (_moment(date) - since).total_seconds()
+
+
+def _moment(date: str) -> datetime:
     moment = parsedate_to_datetime(date)
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(tz=UTC)).total_seconds()
+    return moment.replace(tzinfo=moment.tzinfo or UTC)

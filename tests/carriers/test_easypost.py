@@ -193,6 +193,14 @@ def test_it_reads_a_retry_after_that_is_a_date(carrier: ScriptedCarrier) -> None
     assert 500 < caught.value.retry_after <= 600
 
 
+def test_a_retry_after_that_is_a_date_is_counted_from_the_carriers_own_clock(carrier: ScriptedCarrier) -> None:
+    dates = ["Date: Wed, 21 Oct 2015 07:28:00 GMT", "Retry-After: Wed, 21 Oct 2015 07:28:40 GMT"]
+    carrier.on("POST /shipments", refusal(429, "RATE_LIMITED", "No.", [], *dates))
+    with pytest.raises(Unavailable) as caught:
+        adapter(carrier).prepare(order(), timeout=5)
+    assert caught.value.retry_after == 40
+
+
 class TestBuy:
     def test_it_buys_the_prepared_rate_with_one_request(self, carrier: ScriptedCarrier) -> None:
         carrier.on("POST /buy", answer(bought()))
