@@ -4,7 +4,8 @@ A tick beats, files what came back, claims what goes out, and keeps the counters
 commit may be sent.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -75,23 +76,52 @@ class Outcome:
     sweeping: bool = False
 
 
-@transaction.atomic
-def start_run(run_id: int, process: ProcessIdentity) -> Run | None:
-    """Start an issued run. None when it may not: started before, fenced, or its job can't go on."""
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """A transaction. Raises CommitUnknown when the database was lost during its COMMIT; after every other error it is
+    certain that nothing was written.
+    """
+    at_commit = False
+    try:
+        with transaction.atomic():
+            yield
+            at_commit = True
+    except (AnyDatabaseError, OSError) as error:
+        if at_commit:
+            raise CommitUnknown(str(error)) from error
+        raise
+
+
+def start_run(run_id: int, process: ProcessIdentity, *, perhaps_started: bool = False) -> Run | None:
+    """Start an issued run. None when it may not: started before, fenced, or its job can't go on.
+
+    Raises CommitUnknown. Who then tries again says `perhaps_started`: a start by this very process was its own.
+    """
+    with _told_apart():
+        return _start_run(run_id, process, perhaps_started=perhaps_started)
+
+
+def _start_run(run_id: int, process: ProcessIdentity, *, perhaps_started: bool) -> Run | None:
     run = Run.objects.filter(pk=run_id).first()
     if run is None:
         return None
     job = Job.objects.lock(run.job_id)
     run.refresh_from_db()
     now = book_now()
+    run.job = job
+    if perhaps_started and run.started_at and not run.ended_at and _runs_in(run, process):
+        return run
     if not may_start(run, job, job.runs.open(), now):
         return None
-    run.job = job
     run.started_at = run.beat_at = timezone.now()
     run.beat = now
     run.host, run.pid, run.pid_start_ticks = process.host, process.pid, process.start_ticks
     run.save()
     return run
+
+
+def _runs_in(run: Run, process: ProcessIdentity) -> bool:
+    return (run.host, run.pid, run.pid_start_ticks) == (process.host, process.pid, process.start_ticks)
 
 
 def tick(job_id: int, inbox: Inbox, wishes: Wishes, *, run_id: int | None = None) -> Outcome:
@@ -102,16 +132,8 @@ def tick(job_id: int, inbox: Inbox, wishes: Wishes, *, run_id: int | None = None
     may be sent.
     """
     before = local_seconds()
-    at_commit = False
-    try:
-        with transaction.atomic():
-            outcome = _tick(job_id, inbox, wishes, run_id, before)
-            at_commit = True
-    except AnyDatabaseError as error:
-        if at_commit:
-            raise CommitUnknown from error
-        raise
-    return outcome
+    with _told_apart():
+        return _tick(job_id, inbox, wishes, run_id, before)
 
 
 def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before: float) -> Outcome:

@@ -28,9 +28,12 @@ def work(run_id: int) -> str:
 
 
 def _start(run_id: int) -> Run | None:
+    perhaps_started = False
     while not stopping.is_set():
         try:
-            return books.start_run(run_id, this_process())
+            return books.start_run(run_id, this_process(), perhaps_started=perhaps_started)
         except filing.TRY_AGAIN as error:
+            # Without this, a start that did take place would count as somebody else's, and nobody would work the run.
+            perhaps_started = perhaps_started or isinstance(error, books.CommitUnknown)
             filing.let_go_of_database(error)
     return None
