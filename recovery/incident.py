@@ -53,7 +53,10 @@ CAUSES: dict[Cause, str | Promise] = {
     Cause.process_ended: gettext_lazy(
         "Its worker stopped in the middle: the process ended before the work was done (it was killed, or it crashed)."
     ),
-    Cause.silent: gettext_lazy("Its worker stopped in the middle: it does not answer any more."),
+    Cause.silent: gettext_lazy(
+        "Its worker stopped in the middle: it does not answer any more. It hangs or was cut off, or it can't write to"
+        " the database, which may be locked, away, or on a full disk."
+    ),
     Cause.not_taken_up: gettext_lazy("Its worker stopped before anybody else had taken it up."),
     Cause.left: gettext_lazy("Its worker left before the work was done."),
 }

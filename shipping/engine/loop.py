@@ -221,3 +221,4 @@ class RunLoop:
                 filing.let_go_of_database(failure)
             else:
                 return
+        logger.warning("The end of run %s could not be written down; it is left to be found dead.", self.run_id)

@@ -1,0 +1,96 @@
+"""The database is locked for longer than anybody waits for it, and for longer than a lease."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from shipping.states import RunEnd
+from tests.ground.scene import LEASE_SECONDS, Scene
+from tests.support.processes import wait_until
+from tests.support.sandbox import SandboxProcess
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def locked_by_another(job_id: int) -> Iterator[None]:
+    """SQLite's write lock, or on PostgreSQL the job's row, is held by another connection."""
+    if connection.vendor == "sqlite":
+        with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None, timeout=30)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+        return
+    other_connection = connection.copy()
+    try:
+        with other_connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT id FROM shipping_job WHERE id = %s FOR UPDATE", [job_id])
+            yield
+            cursor.execute("ROLLBACK")
+    finally:
+        other_connection.close()
+
+
+def test_a_lock_held_past_the_busy_timeout_loses_no_answer_and_the_run_goes_on(
+    sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    with Scene(sandbox, tmp_path, LEASE_SECONDS="30") as scene:
+        scene.start(buying_takes=0.5)
+        scene.call_worker()
+        wait_until(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
+        with locked_by_another(scene.job.pk):
+            before = scene.charges()
+            # Longer than the worker waits for a lock, so each try of its ticks fails.
+            time.sleep(3.5)
+            scene.assert_books_hold()
+            assert scene.bought() < scene.charges() <= before + 4, "answers wait, and nothing new is sent"
+            assert not scene.is_interrupted()
+        scene.see_it_through(resumes=False)
+        assert scene.ends_of_runs() == [RunEnd.no_work]
+        assert scene.claims() == [1] * scene.rows
+        assert "could not be had" in scene.log.read_text()
+        assert "Traceback" not in scene.log.read_text()
+
+
+def test_a_lock_held_past_the_lease_interrupts_the_job_and_loses_no_answer(
+    sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    with Scene(sandbox, tmp_path) as scene:
+        scene.start(buying_takes=0.5)
+        scene.call_worker()
+        wait_until(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
+        with locked_by_another(scene.job.pk):
+            wait_until(scene.is_interrupted, 4 * LEASE_SECONDS, what="an interrupted job")
+            words = scene.told()
+            charged = scene.charges()
+            scene.assert_books_hold()
+            assert scene.bought() < charged, "what the carrier answered is not in the books yet"
+        assert "can't write to the database" in words
+        wait_until(lambda: scene.bought() >= charged, what="the answers in the books")
+        scene.see_it_through()
+        assert scene.claims() == [1] * scene.rows
+
+
+def test_a_run_that_can_not_write_its_end_for_a_lease_is_found_dead_and_resumed(
+    sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    # Nothing is in the air, nothing has come back: the run waits for the carrier, until its time is over.
+    sandbox.faults([{"on": "buy", "action": "error", "status": 503, "retry_after": 5}])
+    with Scene(sandbox, tmp_path, RUN_SECONDS="15", HALT_AFTER_SECONDS="14") as scene:
+        scene.start(buying_takes=None)
+        scene.call_worker()
+        wait_until(lambda: any(scene.claims()) and not scene.in_the_air(), what="a carrier that is unavailable")
+        with locked_by_another(scene.job.pk):
+            wait_until(lambda: "is left to be found dead" in scene.log.read_text(), 60, what="a run that is given up")
+            assert scene.is_interrupted()
+            assert "can't write to the database" in scene.told()
+        assert scene.is_interrupted()
+        scene.see_it_through()
+        assert scene.resumed == 1
+        assert scene.ends_of_runs() == [RunEnd.died, RunEnd.no_work]
