@@ -29,7 +29,12 @@ class ProcessIdentity:
 
 def this_process() -> ProcessIdentity:
     """The calling process."""
-    pid = os.getpid()
+    return _identity(os.getpid())
+
+
+@cache
+def _identity(pid: int) -> ProcessIdentity:
+    # Once for each process: later on there may be no file handle left to read it with.
     start_ticks = _start_ticks_and_state(pid)
     return ProcessIdentity(host=_this_host(), pid=pid, start_ticks=start_ticks[0] if start_ticks else 0)
 

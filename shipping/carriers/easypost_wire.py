@@ -21,6 +21,7 @@ from easypost.easypost_client import EasyPostClient
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError
 
 from shipping.carriers.sessions import is_private_way, send_once
+from shipping.outages import Outage, in_plain_words, outage_of
 
 JsonObject = dict[str, Any]
 
@@ -151,7 +152,7 @@ def _without_answer(error: Exception) -> CallFailed:
     if isinstance(cause, requests.exceptions.ConnectTimeout):
         return CallFailed("CONNECT_TIMEOUT", "The carrier could not be reached: connecting took too long.", sent=False)
     if isinstance(cause, requests.exceptions.ConnectionError) and _never_connected(cause):
-        return CallFailed("CONNECTION_REFUSED", "The carrier could not be reached: no connection.", sent=False)
+        return _not_connected(cause)
     if isinstance(cause, requests.exceptions.Timeout):
         return CallFailed("TIMED_OUT", "The carrier did not answer in time.")
     if isinstance(cause, requests.exceptions.TooManyRedirects):
@@ -159,6 +160,14 @@ def _without_answer(error: Exception) -> CallFailed:
     if isinstance(cause, requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return CallFailed("CONNECTION_LOST", "The connection to the carrier broke before its answer was complete.")
     return CallFailed("REQUEST_FAILED", f"The request to the carrier failed ({type(cause or error).__name__}).")
+
+
+def _not_connected(error: Exception) -> CallFailed:
+    """No connection came about, for want of a carrier or of a file handle on this side: nothing was sent."""
+    if outage_of(error) is Outage.no_file_handles:
+        said = f"The carrier could not be reached from here. {in_plain_words(error)}"
+        return CallFailed("NO_FILE_HANDLES", said, sent=False)
+    return CallFailed("CONNECTION_REFUSED", "The carrier could not be reached: no connection.", sent=False)
 
 
 def _never_connected(error: requests.exceptions.ConnectionError) -> bool:

@@ -19,8 +19,9 @@ logger = logging.getLogger("onceship.engine")
 
 RETRY_SECONDS = 0.5
 
-# The database could not be had (locked, deadlock, connection lost): the same transaction may be tried again.
-TRY_AGAIN = (OperationalError, InterfaceError, books.CommitUnknown)
+# The database could not be had (locked, deadlock, connection lost, its disk full, no file handle left to reach it): the
+# same transaction may be tried again.
+TRY_AGAIN = (OperationalError, InterfaceError, OSError, books.CommitUnknown)
 
 
 def let_go_of_database(error: Exception) -> None:
@@ -29,7 +30,7 @@ def let_go_of_database(error: Exception) -> None:
     if not connection.in_atomic_block:
         try:
             connection.close_if_unusable_or_obsolete()
-        except AnyDatabaseError:
+        except (AnyDatabaseError, OSError):
             connection.close()
     time.sleep(RETRY_SECONDS)
 

@@ -13,6 +13,7 @@ from shipping.engine.trouble import Trouble
 from shipping.engine.wire import Wire
 from shipping.models import Run
 from shipping.models.clock import local_seconds
+from shipping.outages import in_plain_words
 from shipping.states import RunEnd
 
 logger = logging.getLogger("onceship.engine")
@@ -61,7 +62,7 @@ class RunLoop:
                     self._collect()
         except Exception as error:
             logger.exception("Run %s of job %s failed.", self.run_id, self.job_id)
-            self.halting = (InternalError("internal_error", f"{type(error).__name__}: {error}"), 0)
+            self.halting = (InternalError("internal_error", in_plain_words(error)), 0)
             reason = RunEnd.halted
             self.wire.put_back(self.inbox)
         self._end(reason)

@@ -31,6 +31,7 @@ from shipping.engine.letters import (
     VoidLetter,
 )
 from shipping.models.clock import local_seconds
+from shipping.outages import in_plain_words
 
 logger = logging.getLogger("onceship.wire")
 
@@ -159,7 +160,7 @@ def deliver(sent: Sent) -> Answer:
     except Exception as error:
         # The outermost loop of this thread: whatever went wrong, the request may have left.
         logger.exception("A letter to %s failed.", letter.carrier)
-        return Unknown("unexpected", f"{type(error).__name__}: {error}")
+        return Unknown("unexpected", in_plain_words(error))
 
 
 def _deliver(carrier: Carrier, letter: Letter, left: float) -> Answer:
@@ -184,7 +185,7 @@ def _fetch(carrier: Carrier, order: FileOrder, left: float) -> StoredFile | Unav
         return StoredFile(labels.store(order.file_name, file))
     except OSError as error:
         logger.warning("The label %s could not be stored: %s", order.file_name, error)
-        return Unavailable("storage", f"The label could not be stored: {error}")
+        return Unavailable("storage", f"The label could not be stored. {in_plain_words(error)}")
 
 
 @lru_cache(maxsize=1)

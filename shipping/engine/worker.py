@@ -73,8 +73,8 @@ class ShippingWorker(TaskWorker):
                 busy = self._keep_house(at_once=worked)
                 if self.batch and not worked and not busy and not self._tickets().exists():
                     break
-            except (AnyDatabaseError, CommitUnknown) as error:
-                # The outermost loop: a locked or lost database ends no worker.
+            except (AnyDatabaseError, OSError, CommitUnknown) as error:
+                # The outermost loop: a locked or lost database, a full disk, too many open files end no worker.
                 filing.let_go_of_database(error)
                 continue
             if self.running and not worked:
@@ -126,5 +126,5 @@ class ShippingWorker(TaskWorker):
     def _say_goodbye(self) -> None:
         try:
             WorkerRecord.objects.filter(name=self.worker_id).delete()
-        except AnyDatabaseError as error:
+        except (AnyDatabaseError, OSError) as error:
             logger.warning("The worker's record could not be removed: %s", error)

@@ -8,6 +8,7 @@ Times that only people read are ordinary wall-clock datetimes and live in `*_at`
 """
 
 import time
+from functools import cache
 from pathlib import Path
 
 from django.db import connection, models, transaction
@@ -33,8 +34,11 @@ def local_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+@cache
 def boot_id() -> str:
-    """The kernel's name for the current boot."""
+    """The kernel's name for the current boot. No process outlives it, so it is read once: later on there may be no
+    file handle left to read it with.
+    """
     return BOOT_ID_FILE.read_text().strip()
 
 
