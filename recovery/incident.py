@@ -1,8 +1,10 @@
 """Why an interrupted job does not go on, and where its workers ran: derived from the runs that the books hold."""
 
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import Enum
+from pathlib import Path
 
 from django.db import connection
 from django.db.models import Case, OuterRef, Q, Subquery, Value, When
@@ -16,6 +18,9 @@ from shipping import liveness
 from shipping.models import Job, Run
 from shipping.models.clock import boot_id
 from shipping.states import RunEnd
+
+# With less than this left on its disk, SQLite can't write a transaction of any size: a few pages of 4 KiB each.
+LEAST_ROOM_BYTES = 64 * 1024
 
 
 class Place(Enum):
@@ -43,6 +48,7 @@ class Cause(Enum):
     machine_restarted = "machine_restarted"
     process_ended = "process_ended"
     silent = "silent"
+    disk_full = "disk_full"
     not_taken_up = "not_taken_up"
     left = "left"
 
@@ -56,6 +62,9 @@ CAUSES: dict[Cause, str | Promise] = {
     Cause.silent: gettext_lazy(
         "Its worker stopped in the middle: it does not answer any more. It hangs or was cut off, or it can't write to"
         " the database, which may be locked, away, or on a full disk."
+    ),
+    Cause.disk_full: gettext_lazy(
+        "Its worker can't write to the database any more: the disk is full. Somebody has to make room on it."
     ),
     Cause.not_taken_up: gettext_lazy("Its worker stopped before anybody else had taken it up."),
     Cause.left: gettext_lazy("Its worker left before the work was done."),
@@ -100,7 +109,20 @@ def cause_of(job: Job, run: Run | None) -> Cause:
 def _cause_of_death(run: Run) -> Cause:
     if place_of(run) is Place.before_restart:
         return Cause.machine_restarted
-    return Cause.process_ended if liveness.is_gone(liveness.process_of(run)) else Cause.silent
+    if liveness.is_gone(liveness.process_of(run)):
+        return Cause.process_ended
+    return Cause.disk_full if _disk_is_full() else Cause.silent
+
+
+def _disk_is_full() -> bool:
+    """Whether nothing more can be written to the SQLite file's disk (of a PostgreSQL server's, nobody knows here)."""
+    if connection.vendor != "sqlite":
+        return False
+    try:
+        disk = os.statvfs(Path(connection.settings_dict["NAME"]).parent)
+    except (OSError, TypeError):
+        return False
+    return disk.f_bavail * disk.f_frsize < LEAST_ROOM_BYTES
 
 
 def why(job: Job, run: Run | None) -> str:

@@ -1,5 +1,8 @@
 """The files of labels: where they are kept, which are missing, and opening one."""
 
+import os
+from pathlib import Path
+
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
@@ -7,6 +10,7 @@ from django.db import transaction
 
 from shipping.carriers.port import LabelFile
 from shipping.models import Job, Label
+from shipping.outages import Outage, outage_of
 from shipping.runs import record
 from shipping.states import EventKind
 
@@ -23,6 +27,22 @@ def store(name: str, file: LabelFile) -> str:
     """Keep a label's bytes in Django's storage; returns the name they are kept under. Raises OSError."""
     suffix = SUFFIXES.get(file.content_type.partition(";")[0].strip().lower(), ".bin")
     return default_storage.save(name + suffix, ContentFile(file.content))
+
+
+def store_outage(label: Label) -> Outage | None:
+    """Why a label's file can't be stored at this moment, as far as a look at its disk tells; of a storage elsewhere, it
+    tells nothing.
+    """
+    try:
+        place = Path(default_storage.path(file_name(label.job, label, label.row.number)))
+        disk = os.statvfs(next(folder for folder in place.parents if folder.exists()))
+    except NotImplementedError:
+        return None
+    except OSError as error:
+        return outage_of(error)
+    if disk.f_flag & os.ST_RDONLY:
+        return Outage.read_only
+    return Outage.disk_full if disk.f_bavail == 0 else None
 
 
 def open_label(label: Label) -> File[bytes] | None:

@@ -7,3 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shipping.project.settings")
 
 application = get_wsgi_application()
+
+from shipping.views.errors import read_pages  # noqa: E402 (only once Django is set up)
+
+read_pages()

@@ -2,16 +2,28 @@
 
 import sys
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
+from shipping.outages import WORDS, Outage, outage_of
+
 RETRY_AFTER_SECONDS = 5
+
+# A database that is busy or away comes back by itself; for the others somebody has to do something.
+_NEEDS_HELP = frozenset({Outage.disk_full, Outage.read_only, Outage.no_file_handles})
 
 
 def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 (Django calls it with the request)
-    """Tell a database that could not be had (503, come back) from everything else (500)."""
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
-        page = loader.get_template("503.html").render()
+    """Tell a database, a disk or a file handle that could not be had (503, come back) from everything else (500)."""
+    error = sys.exc_info()[1]
+    outage = outage_of(error) if error is not None else None
+    if outage is not None:
+        page = loader.get_template("503.html").render({"said": WORDS[outage] if outage in _NEEDS_HELP else ""})
         return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     return HttpResponse(loader.get_template("500.html").render(), status=500)
+
+
+def read_pages() -> None:
+    """Read the files of these pages once: when they are wanted, there may be no file handle left to do so."""
+    for name in ("500.html", "503.html"):
+        loader.get_template(name).render()

@@ -8,8 +8,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from shipping.labels import note_missing_file, open_label
+from shipping.labels import note_missing_file, open_label, store_outage
 from shipping.models import Label
+from shipping.outages import WORDS
 from shipping.views.access import PageRequest, go_to, page
 
 
@@ -19,7 +20,9 @@ def label_file(request: PageRequest, label_id: int) -> HttpResponseBase:
     label = label_or_404(label_id)
     file = open_label(label)
     if file is None:
-        return render(request, "shipping/label_missing.html", {"label": label, "job": label.job}, status=404)
+        outage = store_outage(label)
+        context = {"label": label, "job": label.job, "outage": WORDS[outage] if outage else ""}
+        return render(request, "shipping/label_missing.html", context, status=404)
     name = f"{label.job.reference(label.row.number, label.attempt)}{_suffix(label)}"
     return FileResponse(file, filename=name, content_type=mimetypes.guess_type(name)[0] or "application/octet-stream")
 
