@@ -8,6 +8,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shipping.project.settings")
 
 application = get_wsgi_application()
 
-from shipping.views.errors import read_pages  # noqa: E402 (only once Django is set up)
+from shipping.views.errors import read_what_errors_need  # noqa: E402 (only once Django is set up)
 
-read_pages()
+read_what_errors_need()

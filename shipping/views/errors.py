@@ -5,6 +5,7 @@ import sys
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
+from shipping.models.clock import boot_id
 from shipping.outages import WORDS, Outage, outage_of
 
 RETRY_AFTER_SECONDS = 5
@@ -23,7 +24,10 @@ def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 (Django 
     return HttpResponse(loader.get_template("500.html").render(), status=500)
 
 
-def read_pages() -> None:
-    """Read the files of these pages once: when they are wanted, there may be no file handle left to do so."""
+def read_what_errors_need() -> None:
+    """Read every file once that an answer of this kind needs: when it is wanted, there may be no file handle left."""
     for name in ("500.html", "503.html"):
         loader.get_template(name).render()
+    # Django writes the address of the request into its log in this encoding, whose module is read at its first use.
+    "".encode("unicode_escape")
+    boot_id()
