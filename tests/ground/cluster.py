@@ -34,19 +34,17 @@ def programs() -> Path | None:
     return Path(found).parent if found else None
 
 
-def owner() -> int | None:
-    """Who the server runs as: it refuses root. None when there is nobody else."""
-    if os.geteuid() != 0:
-        return os.geteuid()
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam("postgres").pw_uid
-    return None
+def owner() -> int:
+    """Who the server runs as: it refuses root. Raises KeyError when root has nobody else."""
+    return os.geteuid() or pwd.getpwnam("postgres").pw_uid
 
 
 def need_cluster() -> None:
     """Skip the test where PostgreSQL's programs are not there."""
-    if programs() is None or owner() is None:
-        pytest.skip("a cluster of one's own needs PostgreSQL's initdb and pg_ctl")
+    with contextlib.suppress(KeyError):
+        if programs() is not None and owner():
+            return
+    pytest.skip("a cluster of one's own needs PostgreSQL's initdb and pg_ctl (and the user postgres for root)")
 
 
 class Cluster:
@@ -144,8 +142,7 @@ def directory_of_owner() -> Iterator[Path]:
 
 
 def _group() -> int | None:
-    uid = owner()
-    return pwd.getpwuid(uid).pw_gid if uid is not None and os.geteuid() == 0 else None
+    return pwd.getpwuid(owner()).pw_gid if os.geteuid() == 0 else None
 
 
 def _free_port() -> int:

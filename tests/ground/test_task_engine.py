@@ -81,8 +81,7 @@ def test_a_ticket_brought_three_times_to_two_workers_at_once_starts_one_run(
         wait_until(lambda: tickets_brought() >= 2, 60, what="the tickets that start nothing")
         scene.see_it_through(resumes=False)
         wait_until(lambda: tickets_brought() == 3, 60, what="all tickets worked")
-        returned = sorted(DBTaskResult.objects.values_list("return_value", flat=True))
-        assert returned == ["no_work", "not started", "not started"]
+        assert sorted(brought_by(run.pk)) == ["no_work", "not started", "not started"]
         assert scene.ends_of_runs() == [RunEnd.no_work]
         assert scene.claims() == [1] * scene.rows
 
@@ -171,4 +170,4 @@ def test_a_ticket_of_an_earlier_choice_starts_nothing_and_the_lost_one_of_the_la
 def brought_by(run_id: int) -> list[str]:
     """What the tickets of a run came to."""
     finished = DBTaskResult.objects.finished().filter(args_kwargs__args=[run_id])
-    return list(finished.values_list("return_value", flat=True))
+    return [str(value) for value in finished.values_list("return_value", flat=True)]
