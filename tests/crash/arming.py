@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+import traceback
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -15,6 +15,10 @@ from typing import Any, NoReturn
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.support.altered import Alteration
+
+# What an armed process writes to its standard error when it comes by, before the names of the product's functions.
+SAYING = "dies in: "
+PRODUCT = ("shipping.", "recovery.")
 
 
 class Moment(StrEnum):
@@ -62,18 +66,39 @@ def arm(*, point: str, moment: str, nth: int = 1, seconds: float = 0.0) -> None:
     """Have this process die at a boundary. Raises AttributeError for a point that is not there."""
     owner, name = _find(point)
     function = getattr(owner, name)
+    when = Moment(moment)
+    first = when in (Moment.before, Moment.during)
     calls = itertools.count(1)
-    match Moment(moment):
-        case Moment.before:
-            armed = _around(function, lambda: next(calls) == nth and die(), lambda: None)
-        case Moment.after:
-            armed = _around(function, lambda: None, lambda: next(calls) == nth and die())
-        case Moment.during:
-            armed = _around(function, lambda: next(calls) == nth and _die_later(seconds), lambda: None)
-        case Moment.before_commit | Moment.after_commit:
-            BaseDatabaseWrapper.commit = _last_commit  # type: ignore[method-assign]
-            armed = _around(function, lambda: None, lambda: next(calls) == nth and _die_at_commit(moment))
+
+    @functools.wraps(function)
+    def armed(*args: Any, **kwargs: Any) -> Any:
+        is_its_turn = next(calls) == nth
+        if is_its_turn and first:
+            _strike(when, seconds)
+        result = function(*args, **kwargs)
+        if is_its_turn and not first:
+            _strike(when, seconds)
+        return result
+
+    if when in (Moment.before_commit, Moment.after_commit):
+        BaseDatabaseWrapper.commit = _last_commit  # type: ignore[method-assign]
     setattr(owner, name, armed)
+
+
+def _strike(moment: Moment, seconds: float) -> None:
+    """The armed call is reached: say in which of the product's functions, innermost first, and die when it is time."""
+    callers = (frame for frame, _line in traceback.walk_stack(None))
+    named = (f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_qualname}" for frame in callers)
+    inside = " < ".join(name for name in named if name.startswith(PRODUCT))
+    os.write(2, f"{SAYING}{inside}\n".encode())
+    match moment:
+        case Moment.before | Moment.after:
+            die()
+        case Moment.during:
+            threading.Timer(seconds, die).start()
+        case Moment.before_commit | Moment.after_commit:
+            # The next COMMIT of this thread is the last thing that this process does, or does not.
+            _dying.moment = moment
 
 
 def _find(point: str) -> tuple[Any, str]:
@@ -85,28 +110,7 @@ def _find(point: str) -> tuple[Any, str]:
     return owner, name
 
 
-def _around(function: Callable[..., Any], before: Callable[[], Any], after: Callable[[], Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def armed(*args: Any, **kwargs: Any) -> Any:
-        before()
-        result = function(*args, **kwargs)
-        after()
-        return result
-
-    return armed
-
-
-def _die_later(seconds: float) -> None:
-    threading.Timer(seconds, die).start()
-
-
 _dying = threading.local()
-
-
-def _die_at_commit(moment: str) -> None:
-    """The next COMMIT of this thread is the last thing that this process does, or does not."""
-    _dying.moment = moment
-
 
 _commit = BaseDatabaseWrapper.commit
 
