@@ -17,6 +17,12 @@ if "TEST_DIRECTORY" not in os.environ:
     os.environ["TEST_DIRECTORY"] = tempfile.mkdtemp(prefix="onceship-tests-")
     atexit.register(shutil.rmtree, os.environ["TEST_DIRECTORY"], ignore_errors=True)
 TEST_DIRECTORY = Path(os.environ["TEST_DIRECTORY"])
+# Tests that run in parallel (pytest-xdist) share what their first process made, each in a corner of its own.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _worker and TEST_DIRECTORY.name != _worker:
+    TEST_DIRECTORY = TEST_DIRECTORY / _worker
+    TEST_DIRECTORY.mkdir()
+    os.environ["TEST_DIRECTORY"] = str(TEST_DIRECTORY)
 os.environ["MEDIA_ROOT"] = str(TEST_DIRECTORY / "media")
 
 from shipping.project.settings import *  # noqa: E402, F403

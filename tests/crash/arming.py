@@ -64,7 +64,7 @@ def die() -> NoReturn:
 
 def arm(*, point: str, moment: str, nth: int = 1, seconds: float = 0.0) -> None:
     """Have this process die at a boundary. Raises AttributeError for a point that is not there."""
-    owner, name = _find(point)
+    owner, name = find(point)
     function = getattr(owner, name)
     when = Moment(moment)
     first = when in (Moment.before, Moment.during)
@@ -101,7 +101,8 @@ def _strike(moment: Moment, seconds: float) -> None:
             _dying.moment = moment
 
 
-def _find(point: str) -> tuple[Any, str]:
+def find(point: str) -> tuple[Any, str]:
+    """The module or class that a point is in, and its name there."""
     module, _colon, path = point.partition(":")
     owner: Any = import_module(module)
     *classes, name = path.split(".")

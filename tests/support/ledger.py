@@ -1,6 +1,6 @@
 """Comparing our books with the carrier's ledger, row by row."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +8,12 @@ from django.db import transaction
 from django.db.models import Sum
 
 from shipping.models import Job, Label, Row
+from shipping.services import JobService
 from shipping.states import PROCESSED_ROW_STATUSES, EventKind, RowStatus
 from tests.support.sandbox import SandboxProcess
+
+# A charge whose refund was asked for or granted; one that was "rejected" after all is paid for.
+TAKEN_BACK = ("submitted", "refunded")
 
 
 def assert_counters_equal_rows(job: Job) -> None:
@@ -106,11 +110,35 @@ def compare_at_any_time(job: Job, charges: list[dict[str, Any]]) -> Comparison:
     return found
 
 
+def assert_doubts_are_shown(job: Job, charges: list[dict[str, Any]]) -> None:
+    """Every charge that the books do not know belongs to a row that people are shown: in doubt, in review, or bought
+    and still owing an answer, so that a second charge is looked for. For moments at which no worker lives; `charges`:
+    the ledger, read before this.
+    """
+    rows = Row.objects.filter(job=job)
+    in_doubt = JobService().rows_in_doubt(job.pk)
+    shown = {
+        job.reference(row.number, row.attempt)
+        for row in (*in_doubt, *rows.in_review(), *rows.owed().filter(status=RowStatus.completed))
+    }
+    known = set(Label.objects.filter(job=job).values_list("purchase_id", "tracking_number"))
+    unknown = {
+        charge["reference"]
+        for charge in charges
+        if charge["reference"].startswith(f"{job.code}-")
+        and (charge["shipment_id"], charge["tracking_code"]) not in known
+    }
+    assert unknown <= shown, f"charged, unknown to the books, and not shown: {unknown - shown}"
+    # A row that is being bought while nobody is at it is in doubt, and counted as such.
+    assert in_doubt.count() == rows.filter(status=RowStatus.in_flight).count()
+
+
 def compare_when_over(job: Job, charges: list[dict[str, Any]]) -> Comparison:
     """Charge by charge, once nothing moves any more: also one live charge for each bought row, with its number and its
     cost, each void a refund, and no label replaced that no confirmed restart named.
     """
     found = compare_at_any_time(job, charges)
+    living = Counter(charge["reference"] for charge in charges if charge["refund_status"] not in TAKEN_BACK)
     by_purchase = {(charge["shipment_id"], charge["tracking_code"]): charge for charge in charges}
     labels: dict[int, list[Label]] = defaultdict(list)
     for label in Label.objects.filter(job=job).select_related("row").order_by("pk"):
@@ -123,6 +151,9 @@ def compare_when_over(job: Job, charges: list[dict[str, Any]]) -> Comparison:
         live = [label for label in mine if label.attempt == row.attempt]
         if row.status == RowStatus.completed and [label.pk for label in live] != [row.label_id]:
             found.breaches["not one charge"].append(f"{name} is bought with {len(live)} labels of its attempt")
+        paid = row.status == RowStatus.completed and not any(label.voided_at for label in live)
+        if living[name] != paid:
+            found.breaches["not one charge"].append(f"{name} is {row.status} and has {living[name]} live charges")
         for label in mine:
             if label.pk == row.label_id:
                 continue
@@ -143,6 +174,6 @@ def _compare_label(job: Job, label: Label, charge: dict[str, Any] | None, found:
         found.breaches["wrong label"].append(f"{name} was charged for {charge['reference']}")
     if charge["cost_cents"] != label.cost_cents:
         found.breaches["wrong label"].append(f"{name} cost {charge['cost_cents']} cents, not {label.cost_cents}")
-    refunded = charge["refund_status"] is not None
+    refunded = charge["refund_status"] in TAKEN_BACK
     if (label.voided_at is not None) != refunded and not (refunded and label.void_requested):
         found.breaches["void"].append(f"{name}: voided {label.voided_at}, at the carrier {charge['refund_status']}")
