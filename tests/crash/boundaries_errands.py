@@ -117,7 +117,9 @@ _RECONCILING = (
     Flow(
         "an answer that the books refuse",
         _BOUGHT.but(alterations=(("tests.crash.alterations:refuse", {"point": f"{BOOKS}:settle_finding"}),)),
-        around_commit("written down for a person", "shipping.engine.filing:record"),
+        around_commit(
+            "written down for a person", "shipping.engine.filing:record", within="shipping.engine.filing._write_down"
+        ),
     ),
 )
 
@@ -248,7 +250,12 @@ _TICKETS = Flow(
     "lost ticket",
     Scene(arrange=lose_ticket, ends=Ends(bought=3, charges=3)),
     (
-        *around_commit("it is queued again", "shipping.engine.housekeeping:record", WAITING),
+        *around_commit(
+            "it is queued again",
+            "shipping.engine.housekeeping:record",
+            WAITING,
+            within="shipping.engine.housekeeping.Housekeeper._queue_again",
+        ),
         after("it is in the queue", "shipping.runs:enqueue", WAITING),
     ),
 )

@@ -25,6 +25,8 @@ WORKER = "shipping.engine.worker:ShippingWorker"
 CLAIM = f"{CLAIMS}:Claim"  # made in the transaction of a claim, for each row that it claims
 RESERVATION = f"{CLAIMS}:Preparation"
 
+_END_RUN = "shipping.engine.books.end_run"
+
 
 def slow(on: str, when: str, seconds: float = 1.0) -> Fault:
     """The carrier is slow, before or after it has done what was asked."""
@@ -46,8 +48,15 @@ _START = Flow(
     (
         before("the worker registers", f"{WORKER}._beat", WAITING),
         after("the worker is registered", f"{WORKER}._beat", WAITING),
-        *around_commit("the ticket is taken", "django_tasks_db.models:DBTaskResult.claim", WAITING),
-        *around_commit("the run starts", f"{BOOKS}:may_start", WAITING, INTERRUPTED),
+        *around_commit(
+            "the ticket is taken",
+            "django_tasks_db.models:DBTaskResult.claim",
+            WAITING,
+            within="shipping.engine.worker.ShippingWorker._work_one",
+        ),
+        *around_commit(
+            "the run starts", f"{BOOKS}:may_start", WAITING, INTERRUPTED, within="shipping.engine.books.start_run"
+        ),
     ),
 )
 
@@ -125,7 +134,7 @@ _SETTLE = (
     Flow(
         "settle, refused when it is prepared",
         _BATCH.but(arrange=batch(5, streets={2: "1 REJECT Street"}), ends=Ends(bought=4, charges=4)),
-        around_commit("refused", f"{BOOKS}:settle_rejected_preparation"),
+        around_commit("refused", f"{BOOKS}:_settle_preparation"),
     ),
     Flow(
         "settle, refused when it is bought",
@@ -155,7 +164,7 @@ _COMPLETE = Flow(
     (
         *around_commit("the last row", f"{BOOKS}:end_runs", INTERRUPTED, COMPLETED),
         before("before the run's own end", f"{BOOKS}:end_run", COMPLETED),
-        *around_commit("the run's own end", f"{BOOKS}:_end", COMPLETED, nth=2),
+        *around_commit("the run's own end", f"{BOOKS}:_end", COMPLETED, nth=2, within=_END_RUN),
         after("before the ticket is told", "shipping.engine.process:work", COMPLETED),
     ),
 )
@@ -181,7 +190,7 @@ _HAND_OVER = Flow(
     ),
     (
         before("before the run's end", f"{BOOKS}:end_run"),
-        *around_commit("the successor is issued", f"{BOOKS}:issue_run", INTERRUPTED, WAITING),
+        *around_commit("the successor is issued", f"{BOOKS}:issue_run", INTERRUPTED, WAITING, within=_END_RUN),
         after("the successor's ticket is queued", "shipping.runs:enqueue", WAITING),
     ),
 )
@@ -192,7 +201,7 @@ _STOP = (
         _BATCH.but(alterations=(told_to_end(CLAIM),)),
         (
             *around_commit("what is in the air is settled", f"{BOOKS}:settle_purchase"),
-            *around_commit("hands over", f"{BOOKS}:issue_run", INTERRUPTED, WAITING),
+            *around_commit("hands over", f"{BOOKS}:issue_run", INTERRUPTED, WAITING, within=_END_RUN),
             after("handed over, not yet gone", f"{BOOKS}:end_run", WAITING),
             before("before the goodbye", f"{WORKER}._say_goodbye", WAITING),
             after("after the goodbye", f"{WORKER}._say_goodbye", WAITING),

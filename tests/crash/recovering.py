@@ -15,7 +15,7 @@ from shipping.services import JobService, Refused
 from shipping.states import RowStatus, UploadStatus
 from tests.crash.arming import Boundary, Moment
 from tests.crash.boundaries import Case
-from tests.crash.site import Site, end_orderly, wait_for_death
+from tests.crash.site import Site, end_orderly, let_a_lease_pass, wait_for_death
 
 SECONDS = 90.0
 # A refund that was decided is not asked about for an hour; one that is due is asked about now.
@@ -39,8 +39,9 @@ IMPORTED = Boundary("chunk of rows imported", "shipping.orders.importer:_insert"
 
 def second_boundaries(site: Site) -> list[Boundary]:
     """The boundaries that the recovery surely comes by, by what the books say is left to do."""
-    if not site.has_job:
-        return [REGISTERED, CLAIMED, BOUGHT, IMPORTED]
+    if site.upload is not None:
+        made = site.upload.job
+        return [CLAIMED, BOUGHT] if made is not None and made.import_complete else [CLAIMED, IMPORTED, BOUGHT]
     job = site.job
     found: list[Boundary] = []
     if job.is_open and job.import_complete and (_good_pending(job) or job.sweep):
@@ -64,18 +65,19 @@ def recover(site: Site, case: Case, second: Boundary | None) -> None:
     """Start a worker, and do what a person does, until nothing moves any more. With `second`, that worker dies there,
     and another is started. Fails when the recovery never came by there, or is not over within SECONDS.
     """
+    let_a_lease_pass()
     process = site.start_worker([*case.scene.small, *([second.alteration] if second else [])])
     ends_at = time.monotonic() + SECONDS
     while second is not None or not is_at_rest(site):
         assert time.monotonic() < ends_at, f"not over within {SECONDS:g} s: {_standing(site)}; to die at {second}"
-        assert process.process is not None
-        if process.process.poll() is not None:
-            assert second is not None, f"the recovering worker ended by itself with {process.process.returncode}"
+        if process.poll() is not None:
+            assert second is not None, f"the recovering worker ended by itself with {process.poll()}"
             wait_for_death(process, 1, where=second.name)
             second = None
+            let_a_lease_pass()
             process = site.start_worker(case.scene.small)
         act(site)
-        time.sleep(0.05)
+        time.sleep(0.1)
     end_orderly(process)
 
 

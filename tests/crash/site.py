@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 
 from shipping.models import Job, Upload
 from tests.crash.arming import SAYING
-from tests.support.altered import Alteration, program
-from tests.support.processes import ChildProcess
+from tests.support.altered import Alteration, told
+from tests.support.forked import ForkedProgram
 from tests.support.sandbox import SandboxProcess
 
 Fault = dict[str, Any]
@@ -43,7 +43,7 @@ class Site:
         self.directory = directory
         self.upload: Upload | None = None
         self._job_id: int | None = None
-        self._workers: list[ChildProcess] = []
+        self._workers: list[ForkedProgram] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -71,28 +71,32 @@ class Site:
     def job(self, job: Job) -> None:
         self._job_id = job.pk
 
+    def enter(self, context: AbstractContextManager[object]) -> None:
+        """Have something hold until the end of the block."""
+        self._stack.enter_context(context)
+
     def faults(self, faults: Sequence[Fault]) -> None:
         """What goes wrong at the carrier from now on; forgetful it always is."""
         self.sandbox.faults([*faults, FORGETFUL])
 
     def start_worker(
         self, alterations: Sequence[Alteration] = (), arguments: Sequence[str] = (), **settings: str
-    ) -> ChildProcess:
+    ) -> ForkedProgram:
         """Start a worker that is altered like this first."""
         # The checks look at every page of the site; the settings are checked once, by a test of their own.
-        command = program(alterations, "worker", "--skip-checks", *arguments)
+        command = told(alterations, "worker", "--skip-checks", *arguments)
         waits = {name: str(value) for name, value in WAITS.items()}
         environment = {**waits, "SANDBOX_URL": self.sandbox.url, **settings}
-        process = ChildProcess(command, environment, log=self._log(len(self._workers)))
+        process = ForkedProgram(command, environment, log=self._log(len(self._workers)))
         self._workers.append(process)
         self._stack.enter_context(process)
         return process
 
-    def said(self, process: ChildProcess) -> str:
+    def said(self, process: ForkedProgram) -> str:
         """What a worker has written so far."""
         return self._log(self._workers.index(process)).read_text()
 
-    def died_in(self, process: ChildProcess) -> list[str]:
+    def died_in(self, process: ForkedProgram) -> list[str]:
         """The product's functions, innermost first, in which an armed worker came by its boundary."""
         lines = [line for line in self.said(process).splitlines() if line.startswith(SAYING)]
         return lines[-1].removeprefix(SAYING).split(" < ") if lines else []
@@ -101,19 +105,23 @@ class Site:
         return self.directory / f"worker-{number}.log"
 
 
-def end_orderly(process: ChildProcess) -> None:
+def let_a_lease_pass() -> None:
+    """Whoever worked on a file was heard of long ago, and so was its ticket."""
+    Upload.objects.filter(beat__isnull=False).update(beat=0.0)
+    Upload.objects.update(queued=0.0)
+
+
+def end_orderly(process: ForkedProgram) -> None:
     """Tell a worker to end, and wait until it has."""
     process.signal(signal.SIGTERM)
     code = process.wait(30)
     assert code == 0, f"the worker that was told to end did so with {code}"
 
 
-def wait_for_death(process: ChildProcess, seconds: float, *, where: str) -> None:
+def wait_for_death(process: ForkedProgram, seconds: float, *, where: str) -> None:
     """Wait until a process was killed by SIGKILL; fails when it lives on, or ends in another way."""
     deadline = time.monotonic() + seconds
-    assert process.process is not None
-    while process.process.poll() is None:
+    while (code := process.poll()) is None:
         assert time.monotonic() < deadline, f"never came by “{where}” within {seconds:g} s"
         time.sleep(0.02)
-    code = process.process.returncode
     assert code == -signal.SIGKILL, f"was to die at “{where}”, and ended by itself with {code}"

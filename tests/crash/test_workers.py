@@ -11,12 +11,13 @@ from django.contrib.auth.models import User
 
 from recovery import check_interrupted_jobs, get_recovery_prompt
 from shipping.liveness import Condition, condition
-from shipping.models import Label, Row
-from shipping.services import JobService
+from shipping.models import Label, Row, Upload
+from shipping.services import JobService, Refused
 from shipping.states import RowStatus
 from tests.crash.boundaries import Case, cases
 from tests.crash.boundaries_errands import ERRAND_FLOWS
 from tests.crash.boundaries_run import RUN_FLOWS
+from tests.crash.boundaries_uploads import UPLOAD_FLOWS
 from tests.crash.recovering import recover, second_boundaries
 from tests.crash.site import WAITS, Site, wait_for_death
 from tests.support.ledger import assert_doubts_are_shown, compare_at_any_time, compare_when_over
@@ -24,7 +25,7 @@ from tests.support.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CASES = list(cases((*RUN_FLOWS, *ERRAND_FLOWS)))
+CASES = list(cases((*RUN_FLOWS, *ERRAND_FLOWS, *UPLOAD_FLOWS)))
 SECONDS_TO_DIE = 60.0
 
 
@@ -40,7 +41,10 @@ def site(sandbox: SandboxProcess, clerk: User, settings: Any, tmp_path: Path) ->
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_books_are_the_ledger_after(case: Case, second_kill: bool, site: Site) -> None:
     die_at(case, site)
-    assert_shown_as_it_is(case, site)
+    if site.upload is None:
+        assert_shown_as_it_is(case, site)
+    else:
+        assert_only_a_file_so_far(site, site.upload)
     second = None
     if second_kill:
         possible = second_boundaries(site)
@@ -65,6 +69,7 @@ def die_at(case: Case, site: Site) -> None:
     if sibling is not None:
         wait_for_death(first, SECONDS_TO_DIE, where=sibling.name)
     wait_for_death(process, SECONDS_TO_DIE, where=str(case))
+    assert case.place.within in ("", *site.died_in(process))
     site.faults(scene.lasting)
 
 
@@ -73,15 +78,25 @@ def assert_shown_as_it_is(case: Case, site: Site) -> None:
     charges = site.sandbox.ledger()
     job = site.job
     assert not JobService().worker_alive()
-    assert condition(job) is case.shown
+    assert condition(job) is case.place.shown
     assert not compare_at_any_time(job, charges).breaches
     assert_doubts_are_shown(job, charges)
     info = check_interrupted_jobs(JobService())
-    assert (info is not None) == (case.shown is Condition.interrupted)
+    assert (info is not None) == (case.place.shown is Condition.interrupted)
     if info is not None:
         assert info.completed_rows == Row.objects.filter(job=job, status=RowStatus.completed).count()
         assert info.in_flight_count == Row.objects.filter(job=job, status=RowStatus.in_flight).count()
         assert f"at row {info.completed_rows}/{job.total_rows}" in get_recovery_prompt(info)
+
+
+def assert_only_a_file_so_far(site: Site, upload: Upload) -> None:
+    """Nothing was bought, and what is not wholly imported can't be started."""
+    upload.refresh_from_db()
+    assert site.sandbox.stats()["charges"] == 0
+    if upload.job is not None and not upload.job.import_complete:
+        assert condition(upload.job) is Condition.not_started
+        with pytest.raises(Refused):
+            JobService().start(upload.job.pk)
 
 
 def assert_right_in_the_end(case: Case, site: Site) -> None:

@@ -21,7 +21,12 @@ Alteration = tuple[str, Mapping[str, Any]]
 
 def program(alterations: Sequence[Alteration], *arguments: str) -> list[str]:
     """What follows `python` to run a program altered."""
-    return ["-m", "tests.support.altered", *(json.dumps(each) for each in alterations), "--", *arguments]
+    return ["-m", "tests.support.altered", *told(alterations, *arguments)]
+
+
+def told(alterations: Sequence[Alteration], *arguments: str) -> list[str]:
+    """What `main` is told to run a program altered."""
+    return [*(json.dumps(each) for each in alterations), "--", *arguments]
 
 
 def main(arguments: Sequence[str]) -> None:
