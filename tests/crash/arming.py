@@ -35,7 +35,7 @@ class Moment(StrEnum):
 class Boundary:
     """A named place to die. `point` is the function as the caller finds it, `package.module:name` or
     `package.module:Class.name`; for a function that another module imports by name that is the importing module.
-    `nth`: the call that it happens at, counted from 1 in one process; `seconds` is for `during` alone.
+    `nth`: the call that it happens at, or the return, counted from 1 in one process; `seconds` is for `during` alone.
     """
 
     name: str
@@ -72,11 +72,11 @@ def arm(*, point: str, moment: str, nth: int = 1, seconds: float = 0.0) -> None:
 
     @functools.wraps(function)
     def armed(*args: Any, **kwargs: Any) -> Any:
-        is_its_turn = next(calls) == nth
-        if is_its_turn and first:
+        if first and next(calls) == nth:
             _strike(when, seconds)
         result = function(*args, **kwargs)
-        if is_its_turn and not first:
+        # A call that raised does not count.
+        if not first and next(calls) == nth:
             _strike(when, seconds)
         return result
 

@@ -16,6 +16,7 @@ from tests.crash.boundaries import (
 )
 from tests.crash.boundaries_run import BOOKS, CARRIER, slow
 from tests.crash.scenes import (
+    SOON,
     Doubt,
     Ends,
     Scene,
@@ -45,8 +46,8 @@ def _down(on: str) -> Fault:
     return {"on": on, "action": "error", "status": 503}
 
 
-def _doubtful(doubt: Doubt, **interruption: JobStatus) -> Scene:
-    return Scene(arrange=interrupted(3, bought=1, doubts=(doubt,), **interruption), ends=Ends(bought=3, charges=3))
+def _doubtful(doubt: Doubt, status: JobStatus = JobStatus.running) -> Scene:
+    return Scene(arrange=interrupted(3, bought=1, doubts=(doubt,), status=status), ends=Ends(bought=3, charges=3))
 
 
 _BOUGHT = _doubtful(Doubt(charged=True))
@@ -69,12 +70,12 @@ _RECONCILING = (
     ),
     Flow(
         "reconcile while the request may still be on its way",
-        _doubtful(Doubt(charged=True, due_in=2.0)),
+        _doubtful(Doubt(charged=True, due_in=SOON)).but(passing=SOON),
         around_commit("bought already", f"{_RECONCILE}:_note"),
     ),
     Flow(
         "reconcile before the quiet period is over",
-        _doubtful(Doubt(charged=False, due_in=2.0)),
+        _doubtful(Doubt(charged=False, due_in=SOON)).but(passing=SOON),
         around_commit("not bought so far", f"{_RECONCILE}:_note"),
     ),
     Flow(

@@ -38,8 +38,8 @@ def told_to_end(point: str) -> Alteration:
     return "tests.crash.alterations:tell_to_end", {"point": point}
 
 
-# Five rows, three at a time: there is a second wave.
-_BATCH = Scene(arrange=batch(5), ends=Ends(bought=5, charges=5))
+# Seven rows, three at a time: when the fourth is settled, there is still one to be claimed.
+_BATCH = Scene(arrange=batch(7), ends=Ends(bought=7, charges=7))
 _ONE_AT_A_TIME = {"SHIP_CONCURRENCY": "1"}
 
 _START = Flow(
@@ -133,12 +133,12 @@ _SETTLE = (
     ),
     Flow(
         "settle, refused when it is prepared",
-        _BATCH.but(arrange=batch(5, streets={2: "1 REJECT Street"}), ends=Ends(bought=4, charges=4)),
+        _BATCH.but(arrange=batch(7, streets={2: "1 REJECT Street"}), ends=Ends(bought=6, charges=6)),
         around_commit("refused", f"{BOOKS}:_settle_preparation"),
     ),
     Flow(
         "settle, refused when it is bought",
-        _BATCH.but(arrange=batch(5, streets={2: "1 REFUSE AT BUY Street"}), ends=Ends(bought=4, charges=4)),
+        _BATCH.but(arrange=batch(7, streets={2: "1 REFUSE AT BUY Street"}), ends=Ends(bought=6, charges=6)),
         around_commit("refused", "shipping.engine.settle:_settle_rejected"),
     ),
     Flow(
@@ -230,7 +230,7 @@ _SIBLINGS = Scene(
     arrange=unstarted(6),
     provoke=start_for_two,
     ends=Ends(bought=6, charges=6),
-    faults=(slow("buy", "before"),),
+    faults=(slow("buy", "before", 0.6),),
     sibling=Boundary("the sibling, with rows reserved", f"{CARRIER}.prepare", Moment.before),
 )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from django.db.models import F
 from django.test import override_settings
 from django_tasks_db.models import DBTaskResult
 
@@ -22,6 +23,8 @@ from tests.support.altered import Alteration
 from tests.support.processes import wait_until
 
 LONG_AGO = -3600.0
+# Far enough ahead that no worker is late for it, however busy the machine is.
+SOON = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Scene:
 
     `faults` hold until the kill, `lasting` ones to the end. `settings` and `alterations` are those of the worker that
     is to die; `small` constants hold in the workers that recover, too. A `sibling` is a second worker, which dies
-    before it at a place of its own.
+    before it at a place of its own. `passing`: seconds that pass between the kill and the recovery.
     """
 
     arrange: Callable[[Site], None]
@@ -55,6 +58,7 @@ class Scene:
     small: tuple[Alteration, ...] = ()
     arguments: tuple[str, ...] = ()
     sibling: Boundary | None = None
+    passing: float = 0.0
 
     def but(self, **changes: object) -> "Scene":
         """The same scene, with some of it changed."""
@@ -104,6 +108,11 @@ def cancel_in_the_air(site: Site) -> None:
     """Cancel the job once a purchase of it has been sent."""
     wait_until(lambda: site.job.rows.filter(status=RowStatus.in_flight).exists(), 60, what="a purchase in the air")
     JobService().cancel(site.job.pk, actor=site.clerk)
+
+
+def let_time_pass(job: Job, seconds: float) -> None:
+    """What was due in the future comes so much nearer, as if a clock could be turned."""
+    job.rows.owed().update(due=F("due") - seconds, ask_after=F("ask_after") - seconds)
 
 
 # --- Jobs of which something was bought before ----------------------------------------------------------------

@@ -10,10 +10,11 @@ from typing import Any, Self
 
 from django.contrib.auth.models import User
 
-from shipping.models import Job, Upload
+from shipping.models import Job, Upload, Worker
 from tests.crash.arming import SAYING
 from tests.support.altered import Alteration, told
 from tests.support.forked import ForkedProgram
+from tests.support.processes import wait_until
 from tests.support.sandbox import SandboxProcess
 
 Fault = dict[str, Any]
@@ -65,6 +66,7 @@ class Site:
     @property
     def job(self) -> Job:
         """The job, fresh from the books."""
+        assert self._job_id is not None, "no job has been made yet"
         return Job.objects.get(pk=self._job_id)
 
     @job.setter
@@ -112,7 +114,8 @@ def let_a_lease_pass() -> None:
 
 
 def end_orderly(process: ForkedProgram) -> None:
-    """Tell a worker to end, and wait until it has."""
+    """Tell a worker to end, once it is there at all, and wait until it has."""
+    wait_until(lambda: Worker.objects.filter(pid=process.pid).exists(), 60, what="the worker registered")
     process.signal(signal.SIGTERM)
     code = process.wait(30)
     assert code == 0, f"the worker that was told to end did so with {code}"

@@ -19,6 +19,7 @@ from tests.crash.boundaries_errands import ERRAND_FLOWS
 from tests.crash.boundaries_run import RUN_FLOWS
 from tests.crash.boundaries_uploads import UPLOAD_FLOWS
 from tests.crash.recovering import recover, second_boundaries
+from tests.crash.scenes import let_time_pass
 from tests.crash.site import WAITS, Site, wait_for_death
 from tests.support.ledger import assert_doubts_are_shown, compare_at_any_time, compare_when_over
 from tests.support.sandbox import SandboxProcess
@@ -45,6 +46,8 @@ def test_the_books_are_the_ledger_after(case: Case, second_kill: bool, site: Sit
         assert_shown_as_it_is(case, site)
     else:
         assert_only_a_file_so_far(site, site.upload)
+    if case.scene.passing:
+        let_time_pass(site.job, case.scene.passing)
     second = None
     if second_kill:
         possible = second_boundaries(site)

@@ -60,14 +60,20 @@ class ForkedProgram:
         self._process.join(10)
         self._process.close()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process.pid is not None, "it was not started"
+        return self._process.pid
+
     def poll(self) -> int | None:
         """Its exit code, or minus the number of the signal that ended it; None while it lives."""
         return self._process.exitcode
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the running process."""
-        if self.poll() is None and self._process.pid is not None:
-            os.kill(self._process.pid, number)
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def wait(self, seconds: float) -> int:
         """Wait until it has ended by itself; returns its exit code. Raises subprocess.TimeoutExpired."""
