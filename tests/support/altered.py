@@ -4,10 +4,12 @@
     python -m tests.support.altered '["tests.sabotage.builds:retry_blindly", {}]' -- waitress --listen=...
 
 Each alteration is a function and its keyword arguments, called in order once Django is set up. Then the program runs in
-this very process: `waitress` with its arguments, or a command of `manage.py`.
+this very process: `waitress` with its arguments, the carrier's `sandbox` (which has no Django), or a command of
+`manage.py`.
 """
 
 import json
+import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -29,19 +31,35 @@ def told(alterations: Sequence[Alteration], *arguments: str) -> list[str]:
     return [*(json.dumps(each) for each in alterations), "--", *arguments]
 
 
+def put(*, place: str, value: Any) -> None:
+    """An alteration: give a constant of the product, such as `shipping.bulk:CHUNK_JOBS`, another value."""
+    module, _colon, name = place.partition(":")
+    owner = import_module(module)
+    if not hasattr(owner, name):
+        raise AttributeError(f"There is no {place}.")
+    setattr(owner, name, value)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Alter this process, then be the program."""
     place = list(arguments).index("--")
-    django.setup()
-    for alteration in arguments[:place]:
-        name, values = json.loads(alteration)
+    be([json.loads(each) for each in arguments[:place]], arguments[place + 1 :])
+
+
+def be(alterations: Sequence[Alteration], command: Sequence[str]) -> None:
+    """Alter this process, then be the program, until it ends."""
+    if command[0] != "sandbox":
+        django.setup()
+    for name, values in alterations:
         module, _colon, function = name.partition(":")
         getattr(import_module(module), function)(**values)
-    command = list(arguments[place + 1 :])
     if command[0] == "waitress":
         from waitress.runner import run
 
-        run(argv=command)
+        run(argv=list(command))
+    elif command[0] == "sandbox":
+        sys.argv = ["shipping.sandbox", *command[1:]]
+        runpy.run_module("shipping.sandbox", run_name="__main__")
     else:
         execute_from_command_line(["manage.py", *command])
 

@@ -1,0 +1,92 @@
+"""What the books hold, counted: two countings tell all that a command did, and whether it did a half."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from django.core.files.storage import default_storage
+from django.db.models import F, Model, QuerySet, Sum
+
+from shipping.models import Event, Job, Label, Preference, RememberedMapping, Row, Run, Sender, Upload
+
+
+def facts() -> Counter[str]:
+    """Everything that people's commands change, under names such as `events started`. What a worker does by the way
+    (beats, turns, tickets) is not among it.
+    """
+    found = Counter[str]()
+    for model, column in (
+        (Job, "status"),
+        (Job, "sweep"),
+        (Row, "status"),
+        (Run, "end_reason"),
+        (Label, "void_requested"),
+        (Event, "kind"),
+        (Upload, "status"),
+    ):
+        found += _by(model, column)
+    found += _sum("epochs", Job.objects.all(), "epoch")
+    found += _sum("attempts", Row.objects.all(), "attempt")
+    found += _sum("revisions", Upload.objects.all(), "revision")
+    found["jobs halted"] = Job.objects.exclude(error_code="").count()
+    found["runs waiting"] = Run.objects.issued().count()
+    found["jobs imported"] = Job.objects.filter(import_complete=True).count()
+    found["orders in Boulder"] = Row.objects.filter(order__to_city="Boulder").count()
+    found["rows to be asked about"] = Row.objects.owed().filter(ask_after__gt=0).count()
+    found["labels printed"] = Label.objects.exclude(printed_at=None).count()
+    found["labels with a file"] = Label.objects.exclude(file="").count()
+    found["uploads with prices"] = Upload.objects.exclude(estimate={}).count()
+    found["uploads corrected"] = Upload.objects.exclude(corrections={}).count()
+    found["uploads confirmed"] = Upload.objects.exclude(confirmed_at=None).count()
+    found["uploads with a job"] = Upload.objects.exclude(job=None).count()
+    found["files of orders"] = sum(1 for _file in _files("uploads")) + sum(1 for _file in _files("orders"))
+    found["mappings"] = RememberedMapping.objects.count()
+    found["senders"] = Sender.objects.count()
+    found["preferences"] = Preference.objects.count()
+    found["preferences to ship at once"] = Preference.objects.filter(ships_at_once=True).count()
+    return +found
+
+
+def moved(before: Counter[str], after: Counter[str]) -> dict[str, int]:
+    """By how much each number differs, where it does."""
+    return {name: after[name] - before[name] for name in sorted({*before, *after}) if after[name] != before[name]}
+
+
+def let_a_lease_pass() -> None:
+    """As if everything had been put in the queue, and every dead owner of an upload heard of, a lease ago."""
+    Run.objects.issued().update(queued=F("queued") - 3600)
+    Upload.objects.working().update(queued=F("queued") - 3600)
+    Upload.objects.filter(beat__isnull=False).update(beat=F("beat") - 3600)
+
+
+def is_settled(job: Job) -> bool:
+    """Whether nothing moves any more by itself: the job is over, no answer is owed and no void is out."""
+    job.refresh_from_db()
+    if job.is_open or job.sweep:
+        return False
+    owed = Row.objects.filter(job=job).owed()
+    voids = Label.objects.void_may_have_begun().filter(job=job)
+    return not owed.exists() and not voids.exists()
+
+
+def uploads_are_settled() -> bool:
+    """Whether every upload waits for a person, or for nobody."""
+    return not Upload.objects.working().exists()
+
+
+def _by(model: type[Model], column: str) -> Counter[str]:
+    values: QuerySet[Model, str] = model._default_manager.order_by().values_list(column, flat=True)
+    return Counter(f"{model._meta.verbose_name_plural} {value}" for value in values if value)
+
+
+def _sum(name: str, objects: QuerySet[Model], column: str) -> Counter[str]:
+    return Counter({name: objects.aggregate(sum=Sum(column))["sum"] or 0})
+
+
+def _files(directory: str) -> Iterable[str]:
+    if not default_storage.exists(directory):
+        return
+    directories, files = default_storage.listdir(directory)
+    for name in files:
+        yield f"{directory}/{name}"
+    for name in directories:
+        yield from _files(f"{directory}/{name}")
