@@ -1,9 +1,7 @@
 """What the books hold, counted: two countings tell all that a command did, and whether it did a half."""
 
 from collections import Counter
-from collections.abc import Iterable
 
-from django.core.files.storage import default_storage
 from django.db.models import F, Model, QuerySet, Sum
 
 from shipping.models import Event, Job, Label, Preference, RememberedMapping, Row, Run, Sender, Upload
@@ -38,7 +36,6 @@ def facts() -> Counter[str]:
     found["uploads corrected"] = Upload.objects.exclude(corrections={}).count()
     found["uploads confirmed"] = Upload.objects.exclude(confirmed_at=None).count()
     found["uploads with a job"] = Upload.objects.exclude(job=None).count()
-    found["files of orders"] = sum(1 for _file in _files("uploads")) + sum(1 for _file in _files("orders"))
     found["mappings"] = RememberedMapping.objects.count()
     found["senders"] = Sender.objects.count()
     found["preferences"] = Preference.objects.count()
@@ -80,13 +77,3 @@ def _by(model: type[Model], column: str) -> Counter[str]:
 
 def _sum(name: str, objects: QuerySet[Model], column: str) -> Counter[str]:
     return Counter({name: objects.aggregate(sum=Sum(column))["sum"] or 0})
-
-
-def _files(directory: str) -> Iterable[str]:
-    if not default_storage.exists(directory):
-        return
-    directories, files = default_storage.listdir(directory)
-    for name in files:
-        yield f"{directory}/{name}"
-    for name in directories:
-        yield from _files(f"{directory}/{name}")

@@ -6,9 +6,10 @@ from shipping.models import Job, Label
 from tests.crash import web_jobs
 from tests.crash.arming import Boundary, Moment
 from tests.crash.clerk import Clerk, Form
-from tests.crash.web_scenes import QUEUED, Death, Leaves, Scene, around_commit, nothing_left, see_through
+from tests.crash.web_scenes import QUEUED, Death, Leaves, Scene, around_commit, nothing_left, put, see_through
 from tests.crash.web_stage import Stage
 from tests.factories import make_job
+from tests.support.altered import Alteration
 
 REASON = "The web server died"
 SERVICE = around_commit("shipping.services:record")
@@ -31,12 +32,13 @@ def _page(name: str, **answers: str) -> Any:
 
     def fill(clerk: Clerk, job: Job) -> Form | None:
         path = f"/jobs/{job.pk}/{name}/"
-        return _filled(clerk.find(path, path), **answers)
+        return filled(clerk.find(path, path), **answers)
 
     return fill
 
 
-def _filled(form: Form | None, **answers: str) -> Form | None:
+def filled(form: Form | None, **answers: str) -> Form | None:
+    """A form with some of its fields answered; None stays None."""
     if form is not None:
         form.fill(**answers)
     return form
@@ -45,7 +47,7 @@ def _filled(form: Form | None, **answers: str) -> Form | None:
 def _choice(name: str, **answers: str) -> Any:
     def fill(clerk: Clerk, job: Job) -> Form | None:
         page = f"/recovery/{job.pk}/restart/" if name == "restart" else f"/recovery/{job.pk}/"
-        return _filled(clerk.find(page, f"/recovery/{job.pk}/{name}/"), **answers)
+        return filled(clerk.find(page, f"/recovery/{job.pk}/{name}/"), **answers)
 
     return fill
 
@@ -53,12 +55,12 @@ def _choice(name: str, **answers: str) -> Any:
 def _chosen_labels(clerk: Clerk, job: Job) -> Form | None:
     keys = "&".join(f"label={key}" for key in Label.objects.filter(job=job).values_list("pk", flat=True))
     form = clerk.find(f"/jobs/{job.pk}/voids/new/?{keys}", f"/jobs/{job.pk}/voids/new/")
-    return _filled(form, reason=REASON, agreed="on")
+    return filled(form, reason=REASON, agreed="on")
 
 
 def _first_label(clerk: Clerk, job: Job) -> Form | None:
     path = f"/labels/{Label.objects.filter(job=job).earliest('pk').pk}/void/"
-    return _filled(clerk.find(path, path), reason=REASON, agreed="on")
+    return filled(clerk.find(path, path), reason=REASON, agreed="on")
 
 
 def _lost_file(_stage: Stage) -> Job:
@@ -84,9 +86,9 @@ def _mark_all(clerk: Clerk, job: Job) -> Form | None:
     return marking[-1] if marking else None
 
 
-def _small_parts() -> list[Any]:
+def _small_parts() -> list[Alteration]:
     modules = ("shipping.exports.label_sheets", "shipping.exports.printing", "shipping.views.label_sheets")
-    return [("tests.support.altered:put", {"place": f"{each}:SHEET_LABELS", "value": 1}) for each in modules]
+    return [put(f"{each}:SHEET_LABELS", 1) for each in modules]
 
 
 _MARKED = "shipping.exports.printing:record"
@@ -112,6 +114,7 @@ JOB_SCENES = [
         change={"jobs running": -1, "jobs paused": 1, "epochs": 1, "events paused": 1, **_FENCED},
         deaths=SERVICE,
         finish=see_through,
+        goes_on=True,
     ),
     Scene(
         name="check again on the job's page",
@@ -243,5 +246,3 @@ RECOVERY_SCENES = [
         worker_death=ERRAND_SENT,
     ),
 ]
-
-

@@ -33,7 +33,8 @@ class Death:
 class Scene:
     """One POST. `change` is by how much it moves the facts of the books (`web_books.facts`) when nothing dies, the
     work that it orders included where that is done in the request. With `repeats`, the page offers it once more
-    afterwards, and that moves the facts by `repeated`. `worker_death` is where the worker dies that finishes it.
+    afterwards; `repeated` is by how much the facts move when it is sent again, offered or not. `worker_death` is where the worker dies that finishes it;
+    with `goes_on`, once the person has carried the job on.
     """
 
     name: str
@@ -46,22 +47,28 @@ class Scene:
     repeated: Mapping[str, int] = field(default_factory=dict)
     finish: Callable[[Stage, Any], None]
     worker_death: Boundary | None = CLAIM
+    goes_on: bool = False
     alterations: Sequence[Alteration] = ()
 
     def __str__(self) -> str:
         return self.name
 
 
-def around_commit(point: str, *, nth: int = 1, after: Leaves = Leaves.all, before: Leaves = Leaves.nothing) -> list[Death]:
-    """Deaths before and after the commit of the transaction in which a function is called."""
+def around_commit(point: str, *, after: Leaves = Leaves.all) -> list[Death]:
+    """Deaths before and after the commit of the first transaction in which a function is called."""
     return [
-        Death(Boundary("before its commit", point, Moment.before_commit, nth=nth), before),
-        Death(Boundary("after its commit", point, Moment.after_commit, nth=nth), after),
+        Death(Boundary("before its commit", point, Moment.before_commit), Leaves.nothing),
+        Death(Boundary("after its commit", point, Moment.after_commit), after),
     ]
 
 
 # A choice that issues runs: the ticket is in the queue, and nobody has been answered.
 QUEUED = Death(Boundary("after its ticket is queued", "shipping.runs:enqueue", Moment.after), Leaves.all)
+
+
+def put(place: str, value: Any) -> Alteration:
+    """Another value for a constant of the product: a smaller chunk, say."""
+    return "tests.support.altered:put", {"place": place, "value": value}
 
 
 def see_through(stage: Stage, job: Any) -> None:

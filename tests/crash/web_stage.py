@@ -79,6 +79,11 @@ class Stage:
         with self.worker(death) as process:
             assert process.wait(DEATH_SECONDS) == -9, self.nursery.last_words()
 
+    def press_on(self, job: Job) -> None:
+        """Press the button that a page offers when the job can't go on by itself."""
+        with self.site() as site:
+            _press_on(site.clerk, job)
+
     def see_through(self, job: Job) -> None:
         """What a person does with a job until it is over and nothing moves any more: starts it, carries it on, resumes
         it, and has the carrier asked.

@@ -154,15 +154,18 @@ def _load() -> None:
 
     django.setup()
     import waitress.runner  # noqa: F401 (loaded for its children)
+    from django.template.loader import get_template
     from django.urls import get_resolver
 
     import shipping.project.wsgi
-    import shipping.tasks  # noqa: F401 (loaded for its children)
+    import shipping.tasks
     from shipping.carriers import easypost  # noqa: F401 (loaded for its children)
     from shipping.engine import worker  # noqa: F401 (loaded for its children)
 
     assert shipping.project.wsgi.application is not None
     assert get_resolver().url_patterns
+    for template in (ROOT / "templates").rglob("*.html"):
+        get_template(str(template.relative_to(ROOT / "templates")))
 
 
 def _carry_out(order: dict[str, Any], running: set[int], log: Path) -> dict[str, Any]:
