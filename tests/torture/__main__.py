@@ -96,17 +96,17 @@ def _keep_books(directory: Path) -> None:
 
 
 def _controls(directory: Path, seed: int) -> bool:
-    from tests.torture.runner import control
-    from tests.torture.sabotaged import SABOTAGES
+    from tests.sabotage.builds import BUILDS, what_is_broken
+    from tests.torture.runner import CONTROL_SCENES, control
 
     caught = []
-    for name, sabotage in SABOTAGES.items():
+    for name in CONTROL_SCENES:
         place = directory / name
         place.mkdir()
         batches, found = control(place, USERNAME, name, seed=seed)
         kinds = ", ".join(f"{kind} {len(each)}" for kind, each in found.breaches.items())
         _say(f"{name}: {f'caught in batch {batches}: {kinds}' if kinds else 'NOT CAUGHT'}")
-        _say(f"    {(sabotage.__doc__ or '').strip()}")
+        _say(f"    {what_is_broken(BUILDS[name])}")
         caught.append(bool(kinds))
     _say(f"{sum(caught)} of {len(caught)} broken builds were caught.")
     return all(caught)

@@ -9,6 +9,7 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
+from tests.support.altered import program
 from tests.support.by_reference import ADOPTING
 from tests.support.processes import ChildProcess
 from tests.support.sandbox import SandboxProcess
@@ -82,9 +83,11 @@ class Stage:
 
     def call_workers(self, count: int) -> None:
         """Start so many workers."""
-        program = ["-m", "tests.torture.sabotaged", self.sabotage] if self.sabotage else ["manage.py", "worker"]
+        command = ["manage.py", "worker"]
+        if self.sabotage:
+            command = program([(f"tests.sabotage.builds:{self.sabotage}", {})], "worker")
         log = self.directory / "workers.log"
-        self.workers = [ChildProcess(program, self._variables, log=log) for _each in range(count)]
+        self.workers = [ChildProcess(command, self._variables, log=log) for _each in range(count)]
         for worker in self.workers:
             worker.start()
 
