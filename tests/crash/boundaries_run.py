@@ -1,7 +1,6 @@
 """The boundaries of a run: from its ticket to the worker's goodbye."""
 
 from shipping.states import JobStatus
-from tests.crash.arming import Boundary, Moment
 from tests.crash.boundaries import (
     CANCELLED,
     COMPLETED,
@@ -13,7 +12,7 @@ from tests.crash.boundaries import (
     before,
     during,
 )
-from tests.crash.scenes import Ends, Scene, batch, cancel_in_the_air, start_for_two, unstarted
+from tests.crash.scenes import Ends, Scene, batch, beside_a_dead_sibling, cancel_in_the_air
 from tests.crash.site import Fault
 from tests.support.altered import Alteration
 
@@ -225,26 +224,16 @@ _STOP = (
     ),
 )
 
-# Six rows for two workers: each keeps three of them at first.
-_SIBLINGS = Scene(
-    arrange=unstarted(6),
-    provoke=start_for_two,
-    ends=Ends(bought=6, charges=6),
-    faults=(slow("buy", "before", 0.6),),
-    sibling=Boundary("the sibling, with rows reserved", f"{CARRIER}.prepare", Moment.before),
-)
-
-_DETECTION = (
-    Flow("detection", _SIBLINGS, around_commit("a dead sibling's rows are taken over", RESERVATION, nth=4)),
-    Flow(
-        "detection of doubts",
-        _SIBLINGS.but(sibling=Boundary("the sibling, with rows bought", f"{CARRIER}.buy", Moment.after)),
-        (
-            *around_commit("a question is noted", "shipping.engine.reconcile:Question"),
-            before("before the question is sent", f"{CARRIER}.lookup"),
-            after("answered, in memory alone", f"{CARRIER}.lookup"),
-            *around_commit("the answer is settled", f"{BOOKS}:settle_finding"),
-        ),
+_DETECTION = Flow(
+    "detection by a living sibling",
+    Scene(arrange=beside_a_dead_sibling, ends=Ends(bought=6, charges=6)),
+    (
+        *around_commit("the dead one's rows are taken over", RESERVATION),
+        *around_commit("its doubts are noted to be asked about", "shipping.engine.reconcile:Question"),
+        before("before the carrier is asked", f"{CARRIER}.lookup"),
+        after("answered, in memory alone", f"{CARRIER}.lookup"),
+        *around_commit("the first answer is settled", f"{BOOKS}:settle_finding"),
+        *around_commit("the second answer is settled", f"{BOOKS}:settle_finding", nth=2),
     ),
 )
 
@@ -270,6 +259,6 @@ RUN_FLOWS: tuple[Flow, ...] = (
     _HEARTBEAT,
     _HAND_OVER,
     *_STOP,
-    *_DETECTION,
+    _DETECTION,
     _LATE,
 )

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from django.db import transaction
 from django.db.models import F
-from django.test import override_settings
 from django_tasks_db.models import DBTaskResult
 
 from recovery import RecoveryChoice, handle_recovery_choice
 from shipping.carriers.port import Prepared, Purchase, VoidAnswer
 from shipping.carriers.registry import get_carrier
 from shipping.engine.letters import VoidLetter
-from shipping.models import Job, Label, Row, Run, Worker
+from shipping.models import Job, Label, Row, Run
 from shipping.models.clock import book_now
+from shipping.runs import issue_run
 from shipping.services import JobService
 from shipping.states import JobStatus, RowStatus, VoidRequest
-from tests.crash.arming import Boundary
 from tests.crash.site import WAITS, Fault, Site
 from tests.engine.letters import answer, claim_letter
 from tests.factories import claim_row, fail_row, make_dead_run, make_job, row_of
@@ -44,8 +44,7 @@ class Scene:
     """What happens up to the kill. `arrange` sets up the books; `provoke` is what a person does once the worker lives.
 
     `faults` hold until the kill, `lasting` ones to the end. `settings` and `alterations` are those of the worker that
-    is to die; `small` constants hold in the workers that recover, too. A `sibling` is a second worker, which dies
-    before it at a place of its own. `passing`: seconds that pass between the kill and the recovery.
+    is to die; `small` constants hold in the workers that recover, too. `passing`: seconds between kill and recovery.
     """
 
     arrange: Callable[[Site], None]
@@ -57,7 +56,6 @@ class Scene:
     alterations: tuple[Alteration, ...] = ()
     small: tuple[Alteration, ...] = ()
     arguments: tuple[str, ...] = ()
-    sibling: Boundary | None = None
     passing: float = 0.0
 
     def but(self, **changes: object) -> "Scene":
@@ -79,22 +77,6 @@ def batch(rows: int, *, streets: Mapping[int, str] | None = None, stop_on_error:
         JobService().start(job.pk, actor=site.clerk)
 
     return arrange
-
-
-def unstarted(rows: int) -> Callable[[Site], None]:
-    """A job that waits for its start."""
-
-    def arrange(site: Site) -> None:
-        site.job = make_job(rows, created_by=site.clerk)
-
-    return arrange
-
-
-def start_for_two(site: Site) -> None:
-    """Once both workers are there: start the job, so that each of them takes a run of it."""
-    wait_until(lambda: Worker.objects.count() == 2, 60, what="two workers ready")
-    with override_settings(ROWS_PER_RUN=site.job.total_rows // 2):
-        JobService().start(site.job.pk, actor=site.clerk)
 
 
 def lose_ticket(site: Site) -> None:
@@ -167,6 +149,17 @@ def adopted_early(site: Site) -> None:
     answer(claim_letter(row, claim_number=0), purchase)
     row.refresh_from_db()
     assert (row.status, row.due is None) == (RowStatus.completed, False)
+
+
+def beside_a_dead_sibling(site: Site) -> None:
+    """A job with two runs. One died, and left rows in doubt and rows that it had reserved; the other handed over, so
+    that its successor may still start.
+    """
+    interrupted(6, bought=1, doubts=(Doubt(charged=True), Doubt(charged=False)))(site)
+    job = site.job
+    job.rows.filter(number__in=[4, 5]).update(run=Run.objects.get(job=job))
+    with transaction.atomic():
+        issue_run(Job.objects.lock(job.pk), turn=2)
 
 
 def restarted(rows: int, *, bought: int, void_first: bool = False) -> Callable[[Site], None]:

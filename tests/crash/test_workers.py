@@ -63,14 +63,9 @@ def die_at(case: Case, site: Site) -> None:
     scene.arrange(site)
     site.faults([*scene.faults, *scene.lasting])
     alterations = [*scene.small, *scene.alterations]
-    sibling = scene.sibling
-    if sibling is not None:
-        first = site.start_worker([sibling.alteration], **scene.settings)
     process = site.start_worker([*alterations, case.boundary.alteration], scene.arguments, **scene.settings)
     if scene.provoke is not None:
         scene.provoke(site)
-    if sibling is not None:
-        wait_for_death(first, SECONDS_TO_DIE, where=sibling.name)
     wait_for_death(process, SECONDS_TO_DIE, where=str(case))
     assert case.place.within in ("", *site.died_in(process))
     site.faults(scene.lasting)
