@@ -1,4 +1,4 @@
-"""A person at the browser who sends what a page offers: its forms as they stand, with some of their fields filled in."""
+"""A person at the browser who sends what a page offers: its forms as they stand, some of their fields filled in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

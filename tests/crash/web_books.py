@@ -1,10 +1,13 @@
 """What the books hold, counted: two countings tell all that a command did, and whether it did a half."""
 
 from collections import Counter
+from typing import Any
 
 from django.db.models import F, Model, QuerySet, Sum
 
 from shipping.models import Event, Job, Label, Preference, RememberedMapping, Row, Run, Sender, Upload
+from shipping.states import EventKind
+from tests.support.ledger import compare_when_over
 
 
 def facts() -> Counter[str]:
@@ -68,6 +71,20 @@ def is_settled(job: Job) -> bool:
 def uploads_are_settled() -> bool:
     """Whether every upload waits for a person, or for nobody."""
     return not Upload.objects.working().exists()
+
+
+def breaches_when_over(job: Job, charges: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What `compare_when_over` finds, except that a person who corrects an order gives the row a new attempt, too."""
+    found = compare_when_over(job, charges).breaches
+    restarts = job.events.filter(kind=EventKind.restarted).count()
+    corrections = Counter(job.events.filter(kind=EventKind.corrected).values_list("row", flat=True))
+    corrected = {
+        f"{job.reference(row.number, row.attempt)} has more attempts than there were restarts"
+        for row in Row.objects.filter(job=job)
+        if row.attempt <= 1 + restarts + corrections[row.pk]
+    }
+    left = {kind: [each for each in breaches if each not in corrected] for kind, breaches in found.items()}
+    return {kind: breaches for kind, breaches in left.items() if breaches}
 
 
 def _by(model: type[Model], column: str) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""The buttons of a job's page: starting, pausing, asking, cancelling, voiding, printing; and the choices of recovery."""
+"""The buttons of a job's pages: starting, pausing, asking, cancelling, voiding, printing; the choices of recovery."""
 
 from typing import Any
 

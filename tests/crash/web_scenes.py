@@ -33,8 +33,8 @@ class Death:
 class Scene:
     """One POST. `change` is by how much it moves the facts of the books (`web_books.facts`) when nothing dies, the
     work that it orders included where that is done in the request. With `repeats`, the page offers it once more
-    afterwards; `repeated` is by how much the facts move when it is sent again, offered or not. `worker_death` is where the worker dies that finishes it;
-    with `goes_on`, once the person has carried the job on.
+    afterwards; `repeated` is by how much the facts move when it is sent again, offered or not. `worker_death` is where
+    the worker dies that finishes it; with `goes_on`, once the person has carried the job on.
     """
 
     name: str

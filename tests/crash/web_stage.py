@@ -69,9 +69,9 @@ class Stage:
         with self.nursery.fork(self._altered(death), "worker") as process:
             yield process
 
-    def work_until(self, reached: Callable[[], bool], *, what: str) -> None:
-        """Have a worker work until something is reached."""
-        with self.worker():
+    def work_until(self, reached: Callable[[], bool], *, what: str, death: Boundary | None = None) -> None:
+        """Have a worker work until something is reached; it may have died at the boundary by then."""
+        with self.worker(death):
             wait_until(reached, SETTLE_SECONDS, what=what)
 
     def work_until_death(self, death: Boundary) -> None:
