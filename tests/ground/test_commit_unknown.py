@@ -6,8 +6,7 @@ import pytest
 
 from shipping.models import Row
 from shipping.states import EventKind, RunEnd
-from tests.ground.scene import Scene, alteration
-from tests.support.processes import wait_until
+from tests.ground.scene import Scene, alteration, wait_for
 from tests.support.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,7 +73,7 @@ def test_an_unknown_end_of_a_run_is_written_once_and_has_one_successor(
         scene.start(buying_takes=0.6)
         lost = alteration("lose_commit", point="shipping.engine.books:issue_run", committed=committed)
         scene.call_worker(lost)
-        wait_until(lambda: len(scene.ends_of_runs()) > 1, what="a hand-over")
+        wait_for(lambda: len(scene.ends_of_runs()) > 1, what="a hand-over")
         scene.see_it_through(resumes=False)
         assert "server closed the connection" in scene.log.read_text()
         turns = list(scene.job.runs.order_by("turn").values_list("turn", flat=True))

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 
 from shipping.states import EventKind, RunEnd
-from tests.ground.scene import Scene, alteration
+from tests.ground.handles import no_file_handles
+from tests.ground.scene import Scene, alteration, wait_for
 from tests.support.databases import postgres_only
-from tests.support.processes import wait_until
 from tests.support.sandbox import SandboxProcess
 
 pytestmark = [pytest.mark.django_db(transaction=True), postgres_only]
@@ -41,13 +41,31 @@ def test_connections_that_end_at_random_moments_lose_nothing(sandbox: SandboxPro
     with Scene(sandbox, tmp_path, rows=30) as scene:
         scene.start(buying_takes=0.3)
         scene.call_worker()
-        wait_until(lambda: scene.bought() >= 1, 60, what="something bought")
+        wait_for(lambda: scene.bought() >= 1, what="something bought")
         ended = 0
         for _each in range(10):
             time.sleep(moments.uniform(0.1, 0.8))
             ended += end_connections_of_others()
             scene.assert_books_hold()
         assert ended >= 3, "hardly a connection was there to be ended"
+        scene.see_it_through()
+        assert "Traceback" not in scene.log.read_text()
+
+
+def test_a_worker_that_can_open_no_connection_any_more_waits_until_it_can(
+    sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    with Scene(sandbox, tmp_path) as scene:
+        scene.start(buying_takes=0.5)
+        worker = scene.call_worker()
+        wait_for(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
+        with no_file_handles(worker):
+            assert end_connections_of_others() == 1
+            wait_for(lambda: scene.log.read_text().count("could not be had") >= 3, what="some tries in vain")
+            charged = scene.charges()
+            scene.assert_workers_live()
+            scene.assert_books_hold()
+        wait_for(lambda: scene.bought() >= charged, what="the answers in the books")
         scene.see_it_through()
         assert "Traceback" not in scene.log.read_text()
 

@@ -11,9 +11,8 @@ import requests
 from tests.factories import make_clerk
 from tests.ground.books import books_in_file
 from tests.ground.disks import SmallDisk, need_disks
-from tests.ground.scene import Scene, assert_plain, words_of
+from tests.ground.scene import Scene, assert_plain, posted, wait_for, words_of
 from tests.support.databases import sqlite_only
-from tests.support.processes import wait_until
 from tests.support.sandbox import SandboxProcess
 from tests.support.web import WebServer
 from tests.torture.person import Person, Post
@@ -41,15 +40,15 @@ def test_a_full_disk_interrupts_the_batch_says_so_and_loses_no_answer(sandbox: S
     with SmallDisk(file.parent, size=DISK_BYTES) as disk, books_in_file(file), Scene(sandbox, tmp_path) as scene:
         scene.start(buying_takes=0.5)
         scene.call_worker()
-        wait_until(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
+        wait_for(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
         with no_room(disk, file):
-            wait_until(scene.is_interrupted, 60, what="an interrupted job")
+            wait_for(scene.is_interrupted, what="an interrupted job")
             words = scene.told()
             assert "the disk is full" in words
             scene.assert_books_hold()
             scene.assert_workers_live()
             charged = scene.charges()
-        wait_until(lambda: scene.bought() >= charged, 60, what="the answers in the books")
+        wait_for(lambda: scene.bought() >= charged, what="the answers in the books")
         scene.see_it_through()
         assert "Traceback" not in scene.log.read_text()
 
@@ -81,11 +80,3 @@ def test_a_page_says_that_the_disk_is_full_and_the_click_can_be_made_again(
         assert person.send(Post(start)) == requests.codes.found
         scene.call_worker()
         scene.see_it_through()
-
-
-def posted(person: Person, path: str) -> requests.Response:
-    """Send a form without fields and keep the whole answer."""
-    token = person.session.cookies.get("csrftoken", "")
-    return person.session.post(
-        f"{person.url}{path}", data={"csrfmiddlewaretoken": token or ""}, timeout=30, allow_redirects=False
-    )

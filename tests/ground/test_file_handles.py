@@ -1,36 +1,19 @@
 """No file handles are left: not for the carrier, not for labels, not for the database."""
 
-import resource
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.factories import make_clerk
-from tests.ground.scene import Scene, assert_plain, words_of
-from tests.support.processes import ChildProcess, wait_until
+from tests.ground.handles import no_file_handles
+from tests.ground.scene import Scene, assert_plain, wait_for, words_of
 from tests.support.sandbox import SandboxProcess
 from tests.support.web import WebServer
 from tests.torture.person import Person
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def no_file_handles(process: ChildProcess) -> Iterator[None]:
-    """Whatever the process has open stays open, and it can't open anything more (setrlimit(2), RLIMIT_NOFILE)."""
-    assert process.process is not None
-    pid = process.process.pid
-    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    # No new descriptor may be this high, and each lower one is taken or soon will be.
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
 def drop_connections(sandbox: SandboxProcess) -> None:
@@ -45,10 +28,10 @@ def test_a_worker_without_file_handles_buys_nothing_says_so_and_is_resumed(
     with Scene(sandbox, tmp_path, HALT_AFTER_SECONDS="3") as scene:
         scene.start(buying_takes=0.3)
         worker = scene.call_worker()
-        wait_until(lambda: scene.bought() >= 2, what="some bought")
+        wait_for(lambda: scene.bought() >= 2, what="some bought")
         with no_file_handles(worker):
             drop_connections(sandbox)
-            wait_until(scene.is_interrupted, 60, what="a halted job")
+            wait_for(scene.is_interrupted, what="a halted job")
             words = scene.told()
             assert "too many files and connections open" in words
             charged = scene.charges()
@@ -65,7 +48,7 @@ def test_a_worker_without_file_handles_from_the_start_goes_on_when_there_are_som
 ) -> None:
     with Scene(sandbox, tmp_path, HALT_AFTER_SECONDS="3") as scene:
         worker = scene.call_worker()
-        wait_until(lambda: "is ready" in scene.log.read_text(), 60, what="a worker that is ready")
+        wait_for(lambda: "is ready" in scene.log.read_text(), what="a worker that is ready")
         with no_file_handles(worker):
             scene.start(buying_takes=0.1)
             time.sleep(3.0)

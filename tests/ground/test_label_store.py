@@ -9,8 +9,7 @@ from django.conf import settings
 from shipping.models import Label
 from tests.factories import make_clerk
 from tests.ground.disks import SmallDisk, need_disks
-from tests.ground.scene import Scene, assert_plain, words_of
-from tests.support.processes import wait_until
+from tests.ground.scene import Scene, assert_plain, wait_for, words_of
 from tests.support.sandbox import SandboxProcess
 from tests.support.web import WebServer
 from tests.torture.person import Person
@@ -35,9 +34,9 @@ def test_labels_that_can_not_be_stored_are_bought_once_and_fetched_when_there_is
         with getattr(disk, trouble)():
             scene.start(buying_takes=0.1)
             scene.call_worker()
-            wait_until(lambda: scene.fresh.status == "completed", 60, what="a completed job")
+            wait_for(lambda: scene.fresh.status == "completed", what="a completed job")
             failing = Label.objects.filter(job=scene.job, fetch_failures__gt=0)
-            wait_until(lambda: failing.count() == scene.rows, 60, what="a failure of each label's file")
+            wait_for(lambda: failing.count() == scene.rows, what="a failure of each label's file")
             assert scene.charges() == scene.rows
             assert not Label.objects.filter(job=scene.job).exclude(file="").exists(), "no file is said to be here"
             scene.assert_workers_live()

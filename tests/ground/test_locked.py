@@ -7,12 +7,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 from django.db import connection
 
 from shipping.states import RunEnd
-from tests.ground.scene import LEASE_SECONDS, Scene
-from tests.support.processes import wait_until
+from tests.factories import make_clerk
+from tests.ground.scene import Scene, assert_plain, posted, wait_for, words_of
 from tests.support.sandbox import SandboxProcess
+from tests.support.web import WebServer
+from tests.torture.person import Person, Post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,7 +46,7 @@ def test_a_lock_held_past_the_busy_timeout_loses_no_answer_and_the_run_goes_on(
     with Scene(sandbox, tmp_path, LEASE_SECONDS="30") as scene:
         scene.start(buying_takes=0.5)
         scene.call_worker()
-        wait_until(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
+        wait_for(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
         with locked_by_another(scene.job.pk):
             before = scene.charges()
             # Longer than the worker waits for a lock, so each try of its ticks fails.
@@ -64,17 +67,37 @@ def test_a_lock_held_past_the_lease_interrupts_the_job_and_loses_no_answer(
     with Scene(sandbox, tmp_path) as scene:
         scene.start(buying_takes=0.5)
         scene.call_worker()
-        wait_until(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
+        wait_for(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
         with locked_by_another(scene.job.pk):
-            wait_until(scene.is_interrupted, 4 * LEASE_SECONDS, what="an interrupted job")
+            wait_for(scene.is_interrupted, what="an interrupted job")
             words = scene.told()
             charged = scene.charges()
             scene.assert_books_hold()
             assert scene.bought() < charged, "what the carrier answered is not in the books yet"
         assert "can't write to the database" in words
-        wait_until(lambda: scene.bought() >= charged, what="the answers in the books")
+        wait_for(lambda: scene.bought() >= charged, what="the answers in the books")
         scene.see_it_through()
         assert scene.claims() == [1] * scene.rows
+
+
+def test_a_person_who_clicks_while_it_is_locked_is_asked_to_come_back(sandbox: SandboxProcess, tmp_path: Path) -> None:
+    make_clerk("clerk")
+    impatient = {"DATABASE_BUSY_SECONDS": "1", "LEASE_SECONDS": "9", "SANDBOX_URL": sandbox.url}
+    with Scene(sandbox, tmp_path) as scene, WebServer(tmp_path / "web.log", **impatient) as web:
+        person = Person(web.url, "clerk")
+        person.sign_in()
+        page, start = f"{web.url}/jobs/{scene.job.pk}/", f"/jobs/{scene.job.pk}/start/"
+        assert person.session.get(page, timeout=30).status_code == requests.codes.ok
+        with locked_by_another(scene.job.pk):
+            answer = posted(person, start)
+            assert answer.status_code == requests.codes.unavailable
+            assert "The database is busy" in words_of(answer.text)
+            assert_plain(words_of(answer.text))
+            assert person.session.get(page, timeout=30).status_code == requests.codes.ok, "looking needs no lock"
+        assert scene.fresh.status == "pending", "nothing was changed"
+        assert person.send(Post(start)) == requests.codes.found
+        scene.call_worker()
+        scene.see_it_through(resumes=False)
 
 
 def test_a_run_that_can_not_write_its_end_for_a_lease_is_found_dead_and_resumed(
@@ -85,9 +108,9 @@ def test_a_run_that_can_not_write_its_end_for_a_lease_is_found_dead_and_resumed(
     with Scene(sandbox, tmp_path, RUN_SECONDS="15", HALT_AFTER_SECONDS="14") as scene:
         scene.start(buying_takes=None)
         scene.call_worker()
-        wait_until(lambda: any(scene.claims()) and not scene.in_the_air(), what="a carrier that is unavailable")
+        wait_for(lambda: any(scene.claims()) and not scene.in_the_air(), what="a carrier that is unavailable")
         with locked_by_another(scene.job.pk):
-            wait_until(lambda: "is left to be found dead" in scene.log.read_text(), 60, what="a run that is given up")
+            wait_for(lambda: "is left to be found dead" in scene.log.read_text(), what="a run that is given up")
             assert scene.is_interrupted()
             assert "can't write to the database" in scene.told()
         assert scene.is_interrupted()

@@ -10,9 +10,8 @@ from django.db import connection
 from tests.ground.books import books_at
 from tests.ground.cluster import Cluster, directory_of_owner, need_cluster, owner
 from tests.ground.disks import SmallDisk, need_disks
-from tests.ground.scene import LEASE_SECONDS, Scene
+from tests.ground.scene import LEASE_SECONDS, Scene, wait_for
 from tests.support.databases import postgres_only
-from tests.support.processes import wait_until
 from tests.support.sandbox import SandboxProcess
 
 pytestmark = [pytest.mark.django_db(transaction=True), postgres_only]
@@ -27,7 +26,7 @@ def test_a_batch_goes_on_after_a_restart_of_the_server(
     with Scene(sandbox, tmp_path) as scene:
         scene.start(buying_takes=0.6)
         scene.call_worker()
-        wait_until(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, 60, what="some bought, some in the air")
+        wait_for(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
         connection.close()
         cluster.restart(mode)
         scene.assert_books_hold()
@@ -42,7 +41,7 @@ def test_what_the_carrier_answered_while_the_server_was_away_for_a_lease_is_reco
     with Scene(sandbox, tmp_path) as scene:
         scene.start(buying_takes=1.0)
         scene.call_worker()
-        wait_until(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, 60, what="some bought, some in the air")
+        wait_for(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
         connection.close()
         cluster.stop("immediate")
         # Nobody waits for the server to be there: a worker that is called now works once it is.
@@ -52,7 +51,7 @@ def test_what_the_carrier_answered_while_the_server_was_away_for_a_lease_is_reco
         scene.assert_workers_live()
         cluster.start()
         scene.assert_books_hold()
-        wait_until(lambda: scene.bought() >= charged, 60, what="the answers in the books")
+        wait_for(lambda: scene.bought() >= charged, what="the answers in the books")
         scene.see_it_through()
         assert "Traceback" not in scene.log.read_text()
 
@@ -71,16 +70,16 @@ def test_a_server_whose_disk_is_full_loses_nothing_and_the_batch_goes_on_when_th
         with books_at(cluster.place("books")), Scene(sandbox, tmp_path, rows=20) as scene:
             scene.start(buying_takes=0.5)
             scene.call_worker()
-            wait_until(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, 60, what="some bought, some in the air")
+            wait_for(lambda: scene.bought() >= 2 and scene.in_the_air() >= 2, what="some bought, some in the air")
             connection.close()
             with disk.full():
                 write_until_it_fails(cluster)
-                wait_until(lambda: "could not be had" in scene.log.read_text(), 60, what="a worker that noticed")
+                wait_for(lambda: "could not be had" in scene.log.read_text(), what="a worker that noticed")
                 scene.assert_workers_live()
                 charged = scene.charges()
             if not answers(cluster):
                 cluster.start()
-            wait_until(lambda: scene.bought() >= charged, 60, what="the answers in the books")
+            wait_for(lambda: scene.bought() >= charged, what="the answers in the books")
             scene.assert_books_hold()
             scene.see_it_through()
             assert "Traceback" not in scene.log.read_text()

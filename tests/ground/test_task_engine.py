@@ -15,8 +15,7 @@ from shipping.models import Row, Run, Worker
 from shipping.runs import enqueue
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RunEnd
-from tests.ground.scene import Scene
-from tests.support.processes import wait_until
+from tests.ground.scene import Scene, wait_for
 from tests.support.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,7 +56,7 @@ def test_a_lost_ticket_of_a_hand_over_is_queued_again(sandbox: SandboxProcess, t
     with Scene(sandbox, tmp_path, RUN_SECONDS="3", HALT_AFTER_SECONDS="2") as scene:
         scene.start(buying_takes=1.0)
         first = scene.call_worker()
-        wait_until(lambda: scene.bought() >= 1, what="something bought")
+        wait_for(lambda: scene.bought() >= 1, what="something bought")
         scene.dismiss_workers()
         assert scene.ends_of_runs()[-1] == ""
         scene.workers.remove(first)
@@ -73,14 +72,14 @@ def test_a_ticket_brought_three_times_to_two_workers_at_once_starts_one_run(
     with Scene(sandbox, tmp_path) as scene:
         for _each in range(2):
             scene.call_worker()
-        wait_until(lambda: Worker.objects.count() == 2, 60, what="two workers")
+        wait_for(lambda: Worker.objects.count() == 2, what="two workers")
         scene.start(buying_takes=0.3)
         run = scene.job.runs.get()
         for _each in range(2):
             enqueue(run.pk)
-        wait_until(lambda: tickets_brought() >= 2, 60, what="the tickets that start nothing")
+        wait_for(lambda: tickets_brought() >= 2, what="the tickets that start nothing")
         scene.see_it_through(resumes=False)
-        wait_until(lambda: tickets_brought() == 3, 60, what="all tickets worked")
+        wait_for(lambda: tickets_brought() == 3, what="all tickets worked")
         assert sorted(brought_by(run.pk)) == ["no_work", "not started", "not started"]
         assert scene.ends_of_runs() == [RunEnd.no_work]
         assert scene.claims() == [1] * scene.rows
@@ -108,12 +107,12 @@ def paused(scene: Scene) -> None:
 
 def completed(scene: Scene) -> None:
     scene.call_worker()
-    wait_until(lambda: scene.fresh.status == JobStatus.completed, 60, what="a completed job")
+    wait_for(lambda: scene.fresh.status == JobStatus.completed, what="a completed job")
 
 
 def its_sibling_killed(scene: Scene) -> None:
     worker = scene.call_worker()
-    wait_until(lambda: scene.bought() >= 1, 60, what="something bought")
+    wait_for(lambda: scene.bought() >= 1, what="something bought")
     worker.kill()
     scene.workers.remove(worker)
     assert scene.is_interrupted()
@@ -136,8 +135,8 @@ def test_a_ticket_that_is_brought_a_day_late_starts_nothing_that_may_not_start(
         claims = scene.claims()
         enqueue(late.pk)
         scene.call_worker()
-        wait_until(lambda: brought_by(late.pk) == ["not started"], 60, what="the late ticket")
-        wait_until(lambda: not Row.objects.filter(job=scene.job).owed().exists(), 60, what="nothing in doubt")
+        wait_for(lambda: brought_by(late.pk) == ["not started"], what="the late ticket")
+        wait_for(lambda: not Row.objects.filter(job=scene.job).owed().exists(), what="nothing in doubt")
         assert scene.claims() == claims
         assert scene.charges() == scene.bought()
         assert scene.job.runs.get(pk=late.pk).started_at is None
@@ -161,7 +160,7 @@ def test_a_ticket_of_an_earlier_choice_starts_nothing_and_the_lost_one_of_the_la
         let_a_day_pass()
         enqueue(early.pk)
         scene.call_worker()
-        wait_until(lambda: brought_by(early.pk) == ["not started"], 60, what="the late ticket")
+        wait_for(lambda: brought_by(early.pk) == ["not started"], what="the late ticket")
         scene.see_it_through(resumes=False)
         assert scene.events(EventKind.run_requeued) == 1
         assert scene.ends_of_runs() == [RunEnd.never_started, RunEnd.no_work]
