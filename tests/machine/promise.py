@@ -39,7 +39,7 @@ class Books:
 
 # Written out: the ORM takes longer to put such a statement together than the database to answer it.
 _JOB, _ROWS, _LABELS, _RUNS = (
-    f"SELECT * FROM {model._meta.db_table} WHERE {column} = %s"  # noqa: S608 (names of our own tables)
+    f"SELECT * FROM {model._meta.db_table} WHERE {column} = %s ORDER BY id"  # noqa: S608 (names of our own tables)
     for model, column in ((Job, "id"), (Row, "job_id"), (Label, "job_id"), (Run, "job_id"))
 )
 _EVENTS = f"SELECT * FROM {Event._meta.db_table} WHERE job_id = %s AND id > %s ORDER BY id"  # noqa: S608

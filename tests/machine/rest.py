@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shipping.engine.letters import Claim, VoidLetter
 from shipping.liveness import Condition, condition
 from shipping.models import Job
 from shipping.states import JobStatus, RowStatus
@@ -11,8 +12,8 @@ from tests.machine.promise import Breach
 from tests.machine.workers import Worker
 
 # Longer than a lease, and than due + quiet with the patience of a question.
-LONG = 200.0
-QUIET_ROUNDS = 3
+LONG = 400.0
+QUIET_ROUNDS = 2
 MOST_ROUNDS = 60
 
 
@@ -26,9 +27,8 @@ def come_to_rest(play: Processes, *, orphans: Verdict = Verdict.done) -> None:
     quiet = 0
     for _round in range(MOST_ROUNDS):
         before = _gist(play)
-        for worker in play.workers:
-            go_on(play, worker)
-        quiet = quiet + 1 if _gist(play) == before else 0
+        sent = [go_on(play, worker) for worker in play.workers]
+        quiet = quiet + 1 if _gist(play) == before and not any(sent) else 0
         if quiet == QUIET_ROUNDS:
             return check_rest(play)
         if quiet:
@@ -36,21 +36,55 @@ def come_to_rest(play: Processes, *, orphans: Verdict = Verdict.done) -> None:
     raise Breach("books", "what moves by itself never comes to rest")
 
 
-def go_on(play: Processes, worker: Worker) -> None:
-    """What a process does when nothing stands in its way."""
+def next_step(play: Processes, worker: Worker, verdict: Verdict) -> bool:
+    """The step that a process would take next by itself; the carrier answers with the verdict if it comes to that.
+    False when nothing is left for it to do.
+    """
+    if worker.wire.waiting:
+        play.send(worker)
+    elif worker.wire.couriers:
+        answer(play, worker, 0, verdict)
+    elif worker.wire.replies_waiting():
+        play.hear(worker)
+    elif worker.loop is not None:
+        play.work(worker)
+    elif not _take_a_ticket(play, worker):
+        play.keep_house(worker)
+        return bool(worker.wire.waiting)
+    return True
+
+
+def answer(play: Processes, worker: Worker, place: int, verdict: Verdict) -> None:
+    """The carrier decides about a request; what can't be refused is put off instead."""
+    refusable = isinstance(worker.wire.couriers[place].letter, Claim | VoidLetter)
+    if verdict == Verdict.rejected and not refusable:
+        verdict = Verdict.unavailable
+    play.answer(worker, place, verdict)
+
+
+def _take_a_ticket(play: Processes, worker: Worker) -> bool:
+    """Bring a run that was never started; true when one has started."""
+    return any(
+        run["started_at"] is None and run["ended_at"] is None and play.start(worker, ticket)
+        for ticket, run in play.books.runs.items()
+    )
+
+
+def go_on(play: Processes, worker: Worker) -> bool:
+    """What a process does when nothing stands in its way; true when it had something to send."""
     if worker.loop is None:
-        for ticket, run in play.books.runs.items():
-            if run["started_at"] is None and run["ended_at"] is None and play.start(worker, ticket):
-                break
+        _take_a_ticket(play, worker)
     if worker.loop is None:
         play.keep_house(worker)
     else:
         play.work(worker)
+    sent = bool(worker.wire.waiting or worker.wire.couriers or worker.wire.replies_waiting())
     while worker.wire.waiting:
         play.send(worker)
     while worker.wire.couriers:
         play.answer(worker)
     play.hear(worker)
+    return sent
 
 
 def _gist(play: Processes) -> Any:
@@ -61,7 +95,6 @@ def _gist(play: Processes) -> Any:
         [[row[name] for name in ("status", "attempt", "handle", "claims", "due", "label_id", "rebuy")] for row in rows],
         [(label["void_requested"], label["voided_at"]) for label in play.books.labels.values()],
         [(run["started_at"], run["ended_at"]) for run in play.books.runs.values()],
-        [bool(worker.wire.waiting or worker.wire.couriers) for worker in play.workers],
     )
 
 
