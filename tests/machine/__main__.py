@@ -55,8 +55,8 @@ def _play(name: str, carrier: dict[str, bool], number: int, arguments: argparse.
         f" of them through the window of frozen processes), {tally.moves / seconds:.0f} moves a second:"
         f" {found or 'no rule is broken'}"
     )
-    for number, words in enumerate(tally.last_broken_story if found else [], 1):
-        _say(f"  {number:2} {words}")
+    for place, words in enumerate(tally.last_broken_story if found else [], 1):
+        _say(f"  {place:2} {words}")
     return found is not None
 
 

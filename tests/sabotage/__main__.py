@@ -14,13 +14,12 @@ def main() -> int:
     parser.add_argument("--markdown", action="store_true", help="print the table of docs/promise.md")
     markdown = parser.parse_args().markdown
     with own_database("sabotage") as directory:
-        from tests.sabotage.table import as_markdown, as_text, play_all
-        from tests.support.sandbox import SandboxProcess
+        from tests.sabotage.playing import controls
+        from tests.sabotage.table import as_markdown, as_text
 
-        with SandboxProcess(directory / "sandbox.sqlite3") as sandbox:
-            played = play_all(sandbox)
-    sys.stdout.write(as_markdown(played) if markdown else as_text(played))
-    return 0 if all(each.is_caught for each in played) else 1
+        with controls(directory) as played:
+            sys.stdout.write(as_markdown(played) if markdown else as_text(played))
+            return 0 if all(control.is_caught for control in played) else 1
 
 
 if __name__ == "__main__":

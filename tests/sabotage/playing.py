@@ -1,9 +1,10 @@
 """Playing the scenes, with the sound product and with the broken builds."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from shipping.carriers.easypost import EasyPost
 from shipping.carriers.port import Unknown
@@ -32,7 +33,8 @@ def play(scene: Scene, build: Build | None) -> Finding:
             scene.moves(its)
             come_to_rest(its)
         except Breach as breach:
-            return Finding(breach, tuple(its.story))
+            # Without the frames that it came through, and all that they hold.
+            return Finding(breach.with_traceback(None), tuple(its.story))
         return Finding(None, tuple(its.story))
 
 
@@ -58,17 +60,45 @@ def play_the_client(sandbox: SandboxProcess, build: Build | None) -> Finding:
     return Finding(Breach(4, f"the purchase of one claim was sent twice, and charged {charges} times"), tuple(story))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Control:
-    """A broken build, the rule that it breaks, and how to play the scene that shows it."""
+    """A broken build, the rule that it breaks, and the scene that shows it, which is played when it is asked for."""
 
     build: Build
     rule: str
     play: Callable[[Build | None], Finding]
+    _broken: Finding | None = None
+    _sound: Finding | None = None
+
+    @property
+    def broken(self) -> Finding:
+        """What becomes of the scene with the broken build."""
+        self._broken = self._broken or self.play(self.build)
+        return self._broken
+
+    @property
+    def sound(self) -> Finding:
+        """What becomes of the scene with the sound product."""
+        self._sound = self._sound or self.play(None)
+        return self._sound
+
+    @property
+    def name(self) -> str:
+        return self.build.__name__
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether the rule that is broken was found broken, and nothing of the sound product."""
+        breach = self.broken.breach
+        return breach is not None and breach.rule == self.rule and self.sound.breach is None
 
 
-def controls(sandbox: SandboxProcess) -> list[Control]:
-    """Every broken build with its scene, by the rule that it breaks."""
-    found = [Control(scene.build, scene.rule, partial(play, scene)) for scene in SCENES]
-    found.append(Control(retry_blindly, "4", partial(play_the_client, sandbox)))
-    return sorted(found, key=lambda control: control.rule)
+@contextmanager
+def controls(directory: Path) -> Iterator[list[Control]]:
+    """Every broken build with its scene, by the rule that it breaks. One of them needs a carrier over HTTP, whose file
+    goes to the directory.
+    """
+    with SandboxProcess(directory / "sandbox.sqlite3") as sandbox:
+        found = [Control(scene.build, scene.rule, partial(play, scene)) for scene in SCENES]
+        found.append(Control(retry_blindly, "4", partial(play_the_client, sandbox)))
+        yield sorted(found, key=lambda control: control.rule)
