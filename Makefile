@@ -11,7 +11,7 @@ PRODUCTION := $(CLEAN) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=ships.exampl
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test model torture torture-controls screenshots lint format
+.PHONY: help demo run test model machine torture torture-controls sabotage screenshots lint format
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,13 @@ torture-controls: $(INSTALLED) ## Play broken builds; the comparison has to catc
 
 model: $(INSTALLED) ## Explore every state of the model of the promise, and its sabotaged variants (BOUNDS="2 3 0 2")
 	@$(BIN)/python -m tests.model $(or $(BOUNDS),2 3 0 2) # rows, crashes, freezes, choices
+
+machine: $(INSTALLED) ## Play the model's moves with the real code, in whatever order (EXAMPLES=300 STEPS=60 SEED=1)
+	@$(CLEAN) -u DATABASE_URL $(BIN)/python -m tests.machine --examples $(or $(EXAMPLES),300) \
+		--steps $(or $(STEPS),60) --seed $(or $(SEED),1)
+
+sabotage: $(INSTALLED) ## Play builds that are broken on purpose, and say which rule catches each
+	@$(CLEAN) -u DATABASE_URL $(BIN)/python -m tests.sabotage
 
 screenshots: $(INSTALLED) ## Make the pictures of docs/images anew, with sample data and the sandbox carrier
 	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py
