@@ -244,7 +244,7 @@ _LATE = Flow(
         provoke=cancel_in_the_air,
         ends=Ends(bought=1, charges=1, status=JobStatus.cancelled),
         # Charged at once; the answer trickles in when its run has long given up and ended.
-        faults=({"on": "buy", "action": "drip", "bytes_per_second": 700},),
+        faults=({"on": "buy", "action": "drip", "bytes_per_second": 500},),
     ),
     around_commit("filed without a run", f"{BOOKS}:settle_purchase", CANCELLED, nth=2),
 )

@@ -27,7 +27,7 @@ from tests.support.sandbox import SandboxProcess
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CASES = list(cases((*RUN_FLOWS, *ERRAND_FLOWS, *UPLOAD_FLOWS)))
-SECONDS_TO_DIE = 60.0
+SECONDS_TO_DIE = 120.0
 
 
 @pytest.fixture
