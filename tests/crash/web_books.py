@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db.models import F, Model, QuerySet, Sum
 
 from shipping.models import Event, Job, Label, Preference, RememberedMapping, Row, Run, Sender, Upload
@@ -41,6 +42,7 @@ def facts() -> Counter[str]:
     found["uploads with a job"] = Upload.objects.exclude(job=None).count()
     found["mappings"] = RememberedMapping.objects.count()
     found["senders"] = Sender.objects.count()
+    found["users"] = User.objects.count()
     found["preferences"] = Preference.objects.count()
     found["preferences to ship at once"] = Preference.objects.filter(ships_at_once=True).count()
     return +found

@@ -69,6 +69,12 @@ class Stage:
         with self.nursery.fork(self._altered(death), "worker") as process:
             yield process
 
+    @contextmanager
+    def command(self, death: Boundary | None, *arguments: str) -> Iterator[Forked]:
+        """A command of `manage.py` that dies at a boundary, or none."""
+        with self.nursery.fork(self._altered(death), *arguments) as process:
+            yield process
+
     def work_until(self, reached: Callable[[], bool], *, what: str, death: Boundary | None = None) -> None:
         """Have a worker work until something is reached; it may have died at the boundary by then."""
         with self.worker(death):

@@ -16,6 +16,7 @@ docs/sandbox.md describes the faults and the words in an address that make the s
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.support.altered import Alteration, program
 
 ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 30.0
@@ -43,6 +46,8 @@ class SandboxProcess:
         self.port = port
         self._arguments = tuple(arguments)
         self._process: subprocess.Popen[bytes] | None = None
+        # What is altered in the process that is started next (tests.support.altered).
+        self.alterations: Sequence[Alteration] = ()
 
     def __enter__(self) -> Self:
         self.start()
@@ -72,7 +77,8 @@ class SandboxProcess:
     def start(self) -> None:
         """Start the process and wait until it listens. Raises RuntimeError when it doesn't within 30 s."""
         assert self._process is None, "the sandbox runs already"
-        command = [sys.executable, "-m", "shipping.sandbox", "--port", str(self.port)]
+        sandbox = program(self.alterations, "sandbox") if self.alterations else ["-m", "shipping.sandbox"]
+        command = [sys.executable, *sandbox, "--port", str(self.port)]
         self._process = subprocess.Popen(
             [*command, "--database", str(self.database), *self._arguments], cwd=ROOT, stdout=subprocess.PIPE
         )
@@ -96,6 +102,14 @@ class SandboxProcess:
         """Kill it with SIGKILL, as a power cut or the kernel would, and wait until it is gone."""
         assert self._process is not None, "the sandbox is not running"
         self._process.kill()
+        self._forget()
+
+    def wait_for_death(self, seconds: float) -> None:
+        """Wait until it was killed by a signal that it sent itself. Raises TimeoutExpired, or AssertionError when it
+        ended otherwise.
+        """
+        assert self._process is not None, "the sandbox is not running"
+        assert self._process.wait(seconds) == -signal.SIGKILL, "the sandbox ended by itself"
         self._forget()
 
     def restart(self) -> None:
