@@ -189,15 +189,22 @@ class PromiseMachine(RuleBasedStateMachine):
             self.play.execute_orphan(lost=lost)
         self.play.crash(self.worker_who(has_purchases, number) or self.play.worker(number), seen=seen)
 
-    @rule(number=numbers, seconds=waits, verdicts=st.lists(verdicts, max_size=8))
-    def freeze(self, number: int, seconds: float, verdicts: list[Verdict]) -> None:
-        """A process freezes, preferably with a purchase under way, and does not wake for a while."""
+    @rule(number=numbers, seconds=waits, verdicts=st.lists(verdicts, max_size=8), taken_over=st.booleans())
+    def freeze(self, number: int, seconds: float, verdicts: list[Verdict], taken_over: bool) -> None:
+        """A process freezes, preferably with a purchase under way, and does not wake for a while. Perhaps the other one
+        asks about its doubts and takes its rows over.
+        """
         self.go_on(number, verdicts)
         worker = self.worker_who(has_purchases, number) or self.worker_who(anyone, number)
         # One of them may sleep; with both, nothing would happen.
-        if worker is not None and not any(each.frozen for each in self.play.workers):
-            self.play.freeze(worker)
-            self.play.wait(seconds)
+        if worker is None or any(each.frozen for each in self.play.workers):
+            return
+        self.play.freeze(worker)
+        self.play.wait(seconds)
+        if taken_over:
+            other = 3 - worker.number
+            self.everything_goes_well(other, 1)
+            self.somebody_carries_on(0, other, [Verdict.done] * 8)
 
     @precondition(lambda self: any(worker.frozen for worker in self.play.workers))
     @rule(verdicts=st.lists(verdicts, min_size=1, max_size=8))
