@@ -1,4 +1,4 @@
-"""What people have workers ask the carrier for, beside buying: voids, and questions about rows in doubt."""
+"""What people have workers ask the carrier for, beside buying: voids, questions about rows in doubt, comparisons."""
 
 from collections.abc import Collection
 from dataclasses import asdict
@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from shipping import liveness
+from shipping.comparing.ordering import order_comparison
 from shipping.models import Job
 from shipping.models.clock import book_now
 from shipping.reads import JobReads
@@ -67,3 +68,9 @@ class JobErrands(JobReads):
             told: dict[str, Any] = {} if rows is None else {"numbers": numbers}
             record(job, EventKind.check_requested, row=only, actor=actor, reason=reason, rows=len(numbers), **told)
         return len(numbers)
+
+    def compare(self, job_id: int, *, actor: User | None = None, reason: str = "") -> bool:
+        """Have a worker compare a job with the carrier's own list; false when that is ordered already. Raises
+        UnknownJob.
+        """
+        return order_comparison(job_id, actor=actor, reason=reason)

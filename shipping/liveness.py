@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import BooleanField, Case, DateTimeField, Exists, F, Max, OuterRef, Q, When
 from django.db.models.functions import Coalesce
 
-from shipping.models import Job, Label, Row, Run, Upload, Worker
+from shipping.models import Comparison, Job, Label, Row, Run, Upload, Worker
 from shipping.models.clock import book_now, boot_id
 from shipping.models.job import JobQuerySet
 from shipping.states import JobStatus, Sweep
@@ -250,5 +250,9 @@ def worker_alive() -> bool:
     workers = Worker.objects.filter(beat__gte=since)
     if any(_beats(each.beat, each.host, each.pid, each.pid_start_ticks, now) for each in workers):
         return True
-    # A worker that checks or imports a file beats there.
-    return bool(live_run_ids()) or Upload.objects.working().filter(beat__gte=since).exists()
+    # A worker that checks or imports a file, or compares a job with the carrier, beats there.
+    return (
+        bool(live_run_ids())
+        or Upload.objects.working().filter(beat__gte=since).exists()
+        or Comparison.objects.working().filter(beat__gte=since).exists()
+    )

@@ -1,4 +1,4 @@
-"""The states of jobs, rows and uploads and every move between them. No models here.
+"""The states of jobs, rows, uploads and comparisons and every move between them. No models here.
 
 Each table is the whole state machine: what is not an edge is refused. The comment on an edge says when it
 happens.
@@ -181,6 +181,44 @@ MAPPABLE_UPLOAD_STATUSES = CHECKED_UPLOAD_STATUSES | {UploadStatus.needs_mapping
 FINISHED_UPLOAD_STATUSES = frozenset({UploadStatus.imported, UploadStatus.failed, UploadStatus.discarded})
 
 
+class ComparisonStatus(TextChoices):
+    """How a comparison of a job with the carrier's own list stands."""
+
+    ordered = "ordered", _("Ordered")
+    done = "done", _("Compared")
+    failed = "failed", _("Could not be compared")
+
+
+COMPARISON_TRANSITIONS: Mapping[ComparisonStatus, frozenset[ComparisonStatus]] = {
+    ComparisonStatus.ordered: frozenset(
+        {
+            ComparisonStatus.done,  # a worker has compared to the end
+            ComparisonStatus.failed,  # the carrier could not be asked to the end, or it was cut off too often
+        }
+    ),
+    ComparisonStatus.done: frozenset(
+        {
+            ComparisonStatus.ordered,  # a person wants it compared anew
+        }
+    ),
+    ComparisonStatus.failed: frozenset(
+        {
+            ComparisonStatus.ordered,  # a person wants it tried again
+        }
+    ),
+}
+
+
+class OrphanOutcome(TextChoices):
+    """What became of a charge that no row owned."""
+
+    open = "", _("Open")
+    adopted = "adopted", _("Adopted")
+    voided = "voided", _("Recorded to be voided")
+    recorded = "recorded", _("Its answer came late and was recorded")
+    gone = "gone", _("Taken back by the carrier, or listed no more")
+
+
 class RunEnd(TextChoices):
     handed_over = "handed_over", _("Handed over")
     no_work = "no_work", _("Nothing left to do")
@@ -248,3 +286,5 @@ class EventKind(TextChoices):
     printed = "printed", _("Labels marked as printed")
     unprinted = "unprinted", _("Labels marked as not printed")
     label_file_missing = "label_file_missing", _("Label file missing")
+    comparison_ordered = "comparison_ordered", _("Comparison with the carrier’s list ordered")
+    compared = "compared", _("Compared with the carrier’s list")

@@ -1,10 +1,13 @@
-"""The tasks that a task engine carries: a ticket for a run, and the housekeeping for engines with a schedule."""
+"""The tasks that a task engine carries: tickets for runs, files and comparisons, and the housekeeping for engines with
+a schedule.
+"""
 
 try:
     from django.tasks import task
 except ImportError:  # Django 5.2: the forerunner of what Django 6 has built in.
     from django_tasks import task  # type: ignore[no-redef,unused-ignore]
 
+from shipping.comparing import work as comparing
 from shipping.engine import process
 from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.wire import process_wire
@@ -12,6 +15,8 @@ from shipping.orders import upload_work
 
 # Checking a file takes seconds and somebody waits for it; a run takes minutes.
 FILES_FIRST = 50
+# Somebody waits for it, too, and decides nothing before; a comparison may take longer than a file.
+COMPARISONS_NEXT = 40
 
 
 @task()
@@ -24,6 +29,12 @@ def ship(run_id: int) -> str:
 def work_upload(upload_id: int) -> str:
     """Read, check or import an uploaded file, whichever comes next; which it is, the books say."""
     return upload_work.work(upload_id, process.stopping.is_set)
+
+
+@task(priority=COMPARISONS_NEXT)
+def compare_with_carrier(comparison_id: int) -> str:
+    """Compare a job with the carrier's own list, if that is still ordered and nobody is at it."""
+    return comparing.compare(comparison_id, process.stopping.is_set)
 
 
 @task()

@@ -64,10 +64,13 @@ class _Asker:
 class CarrierList:
     """The list of one carrier account, for the length of a `with` block."""
 
-    def __init__(self, carrier: Carrier, *, patience: float) -> None:
-        """`patience`: for how many seconds a question that is not answered is asked again."""
+    def __init__(self, carrier: Carrier, *, patience: float, before_asking: Callable[[], None] = lambda: None) -> None:
+        """`patience`: for how many seconds a question that is not answered is asked again. `before_asking` is called
+        before each new question, and what it raises ends the asking.
+        """
         self._carrier = carrier
         self._patience = patience
+        self._before_asking = before_asking
         self._asker = _Asker()
 
     def __enter__(self) -> Self:
@@ -91,6 +94,7 @@ class CarrierList:
         return self._ask(partial(self._carrier.listed_purchase, purchase_id))
 
     def _ask(self, question: Callable[..., Answer]) -> Answer:
+        self._before_asking()
         ends_at = local_seconds() + self._patience
         failures = 0
         while True:

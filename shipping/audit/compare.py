@@ -9,7 +9,7 @@ to differ is asked for once more, alone, and read once more, before it is told.
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -51,7 +51,9 @@ class Name:
 
 @dataclass(slots=True)
 class Audit:
-    """One comparison with one carrier account. `listed` and `labels` count what was compared, as far as it went."""
+    """One comparison with one carrier account. `listed` and `labels` count what was compared, as far as it went.
+    `before_asking` is called before each question to the carrier; what it raises ends the comparison.
+    """
 
     account: str
     since: datetime
@@ -60,6 +62,7 @@ class Audit:
     listed: int = 0
     labels: int = 0
     counts: Counter[Kind] = field(default_factory=Counter)
+    before_asking: Callable[[], None] = lambda: None
 
     @classmethod
     def of(cls, account: str, *, job: Job | None = None, since: datetime | None = None, patience: float) -> "Audit":
@@ -80,7 +83,8 @@ class Audit:
         """
         carrier = get_carrier(self.account)
         # A file of its own that goes with its connection: memory does not grow with the list.
-        with CarrierList(carrier, patience=self.patience) as theirs, closing(sqlite3.connect("")) as seen:
+        asking = CarrierList(carrier, patience=self.patience, before_asking=self.before_asking)
+        with asking as theirs, closing(sqlite3.connect("")) as seen:
             seen.execute("CREATE TABLE labels (id INTEGER PRIMARY KEY)")
             for page in theirs.pages(self.since):
                 for finding in self._page(page, theirs, carrier.guarantee, seen):

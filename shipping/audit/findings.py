@@ -1,6 +1,7 @@
 """What a comparison of the books with the carrier's list finds, in words: what is so, and what to do about it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from django.utils import timezone
@@ -38,8 +39,9 @@ MERELY_COUNTED = frozenset({Kind.awaited, Kind.taken_back, Kind.foreign})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was found. `cost_cents` is what the carrier says, or else our books. `fact` and `advice` are
-    sentences for the person; `advice` is "" where nothing is to be done.
+    """One thing that was found. `cost_cents` is what the carrier says, or else our books; `bought_at` is when the
+    carrier says that it was bought, where it does. `fact` and `advice` are sentences for the person; `advice` is ""
+    where nothing is to be done.
     """
 
     kind: Kind
@@ -51,6 +53,7 @@ class Finding:
     currency: str
     job_id: int | None = None
     row_number: int | None = None
+    bought_at: datetime | None = None
     fact: str
     advice: str = ""
 
@@ -69,6 +72,7 @@ def about_purchase(
         currency=purchase.currency,
         job_id=None if row is None else row.job_id,
         row_number=None if row is None else row.number,
+        bought_at=purchase.bought_at,
         fact=fact,
         advice=advice,
     )
@@ -86,6 +90,7 @@ def about_label(kind: Kind, label: Label, fact: str, advice: str, purchase: List
         currency=label.currency,
         job_id=label.job_id,
         row_number=label.row.number,
+        bought_at=label.bought_at,
         fact=fact,
         advice=advice,
     )
@@ -103,7 +108,10 @@ def orphan(account: str, purchase: ListedPurchase, job: Job, row: Row | None, gu
 
 
 def _orphan_advice(purchase: ListedPurchase, job: Job, row: Row, guarantee: Guarantee) -> str:
-    void = _("Void it in the carrier's own account, unless a parcel carries it already.")
+    void = _(
+        "Adopt or void it on the job's page of decisions, after “Compare with the carrier’s list”, or with: manage.py"
+        " orphans %(job)s"
+    ) % {"job": job.pk}
     own_handle = row.handle == purchase.purchase_id
     if row.status == RowStatus.completed:
         return _("The row has another label, so it was paid for twice.") + " " + void

@@ -99,7 +99,7 @@ def purchase_of(shipment: JsonObject, *, handle: str, reference: str) -> Purchas
         cost_cents=rate.cents,
         currency=rate.currency,
         label_url=label_url_of(shipment),
-        bought_at=_moment(label.get("created_at")),
+        bought_at=bought_at(shipment),
     )
 
 
@@ -124,6 +124,10 @@ def listed_of(shipment: JsonObject) -> ListedPurchase | None:
         currency="" if rate is None else rate.currency,
         refund=None if refund is None else refund.state,
         readable=bool(rate and tracking_number and (refund or shipment.get("refund_status") in (None, ""))),
+        carrier="" if rate is None else rate.carrier,
+        service="" if rate is None else rate.service,
+        label_url=label_url_of(shipment),
+        bought_at=bought_at(shipment),
     )
 
 
@@ -133,6 +137,12 @@ def made_at(shipment: JsonObject) -> datetime:
     if moment is None:
         raise Unreadable("UNREADABLE_ANSWER", "The carrier's answer does not say when a shipment was created.")
     return moment
+
+
+def bought_at(shipment: JsonObject) -> datetime | None:
+    """When a shipment's label was made, or None when the shipment does not say."""
+    label = shipment.get("postage_label")
+    return _moment(label.get("created_at")) if isinstance(label, dict) else None
 
 
 def label_url_of(shipment: JsonObject) -> str:

@@ -120,8 +120,9 @@ class VoidAnswer:
 class ListedPurchase:
     """A purchase as the carrier's own list tells it, whoever made it. `cost_cents` is in hundredths of `currency`.
 
-    Texts that the list does not hold are "", and `refund` is None where none was asked for. `readable` is False when
-    the price, the tracking number or the refund could not be read: what it says is then no reason to compare.
+    Texts that the list does not hold are "", `bought_at` is None where it tells no time, and `refund` where none was
+    asked for. `readable` is False when the price, the tracking number or the refund could not be read: what it says is
+    then no reason to compare.
     """
 
     purchase_id: str
@@ -131,6 +132,10 @@ class ListedPurchase:
     currency: str
     refund: VoidState | None
     readable: bool
+    carrier: str = ""
+    service: str = ""
+    label_url: str = ""
+    bought_at: datetime | None = None
 
     @property
     def is_taken_back(self) -> bool:

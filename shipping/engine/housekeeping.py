@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from shipping.comparing.ordering import look_after_comparisons
 from shipping.engine import books, filing
 from shipping.engine.letters import Inbox
 from shipping.engine.loop import BREATH_SECONDS
@@ -30,7 +31,8 @@ PATIENCE_SECONDS = 0.2
 
 class Housekeeper:
     """Asks about doubts of jobs that are interrupted, paused, cancelled or over; sends voids; fetches label files;
-    asks how refunds stand; carries out sweeps of jobs that are over; queues lost tickets again, of runs and of uploads.
+    asks how refunds stand; carries out sweeps of jobs that are over; queues lost tickets again, of runs, uploads and
+    comparisons.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -58,7 +60,7 @@ class Housekeeper:
         more to do: something was sent, or is still out.
         """
         ends_at = local_seconds() + ROUND_SECONDS
-        busy = bool(self._queue_lost_runs_again() + look_after_uploads())
+        busy = bool(self._queue_lost_runs_again() + look_after_uploads() + look_after_comparisons())
         while True:
             filed = self.file_answers()
             served = [self._serve(job_id) for job_id in self._jobs_with_errands()]

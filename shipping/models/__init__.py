@@ -1,6 +1,7 @@
 """The books."""
 
 from shipping.models.clock import Boot
+from shipping.models.comparison import Comparison, Orphan
 from shipping.models.event import Event
 from shipping.models.job import Job
 from shipping.models.label import Label
@@ -13,9 +14,11 @@ from shipping.models.worker import Worker
 
 __all__ = [
     "Boot",
+    "Comparison",
     "Event",
     "Job",
     "Label",
+    "Orphan",
     "Preference",
     "RememberedMapping",
     "Row",

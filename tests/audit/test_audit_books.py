@@ -121,7 +121,7 @@ def test_an_orphan_is_a_line_with_what_to_do(shipped: Job) -> None:
     assert error == "The books and the carrier's list differ. Differences: 1."
     assert len(lines) == 2
     assert lines[0].startswith(f"orphan: {purchase.purchase_id} {purchase.reference} {purchase.tracking_number} $")
-    assert "Void it in the carrier's own account" in lines[0]
+    assert lines[0].endswith(f"or with: manage.py orphans {shipped.pk}")
 
 
 def test_a_second_charge_for_a_bought_row_says_so(shipped: Job) -> None:

@@ -126,7 +126,7 @@ class Command(BaseCommand):
 
     def _tell(self, finding: Finding) -> None:
         if self.as_json:
-            self.stdout.write(json.dumps(asdict(finding)))
+            self.stdout.write(json.dumps(asdict(finding), default=datetime.isoformat))
             return
         cost = "?" if finding.cost_cents is None else money(finding.cost_cents, finding.currency)
         about = f"{finding.purchase_id} {finding.reference or '-'} {finding.tracking_number or '-'} {cost}"
