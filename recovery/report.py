@@ -7,6 +7,7 @@ from django.db.models import Count, Max, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
+from recovery.comparison import Standing, comparison_context, standing_facts, standing_of
 from recovery.facts import describe
 from recovery.incident import ago, since, telling_runs, why
 from recovery.timeline import timeline
@@ -61,6 +62,7 @@ class Look:
     version: str
     live_runs: list[int]
     worker_alive: bool
+    comparison: Standing
 
 
 def look_at(job: Job) -> Look:
@@ -68,6 +70,7 @@ def look_at(job: Job) -> Look:
     service = JobService()
     live_runs, worker_alive = liveness.live_run_ids(job.pk), service.worker_alive()
     doubts = service.rows_in_doubt(job.pk, live_runs).aggregate(Count("pk"), Max("answered_at"), Max("claimed_at"))
+    comparison = standing_of(job, worker_alive=worker_alive)
     counters = (job.total_rows, job.processed_rows, job.successful_rows, job.failed_rows)
     version = version_of(
         (job.name, job.status, job.epoch, job.error_code, job.error_message, job.error_row_number),
@@ -79,8 +82,9 @@ def look_at(job: Job) -> Look:
         service.get_events(job.pk).values_list("pk", flat=True).first(),
         worker_alive,
         ago(since(job)),
+        standing_facts(comparison),
     )
-    return Look(version=version, live_runs=live_runs, worker_alive=worker_alive)
+    return Look(version=version, live_runs=live_runs, worker_alive=worker_alive, comparison=comparison)
 
 
 def report_context(job: Job, look: Look) -> dict[str, Any]:
@@ -107,6 +111,7 @@ def report_context(job: Job, look: Look) -> dict[str, Any]:
         **_answers(job),
         "doubts": doubts,
         "more_doubts": max(0, info.in_flight_count - len(doubts)),
+        **comparison_context(job, look.comparison),
     }
 
 

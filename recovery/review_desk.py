@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
 from django.http import QueryDict
 
+from recovery.comparison import comparison_context, standing_of
 from recovery.review import DECIDABLE, decidable_at
 from recovery.review_many import ManyDecision
 from recovery.row_forms import ManyForm, RowForm
 from recovery.shown import Reason, RowList, ShownList, Sums, sums_of, whole_sums
 from shipping.liveness import live_run_ids
-from shipping.models import Job, Row
+from shipping.models import Job, Orphan, Row
 from shipping.models.clock import book_now
 from shipping.models.row import RowQuerySet
 from shipping.services import JobService
@@ -184,6 +185,8 @@ def desk_context(job: Job, place: Place) -> dict[str, Any]:
         "reasons": failed_for(job) if name == ListName.failed and place.like is None else [],
         "decisions": ManyDecision,
         "version": _version(shown.items, counts),
+        **comparison_context(job, standing_of(job)),
+        "polls": True,
     }
 
 
@@ -233,16 +236,27 @@ class WaitingJob:
 
     card: JobCard
     in_review: int
+    orphans: int
 
 
 def waiting_jobs() -> QuerySet[Job]:
-    """Jobs with rows in review, and open ones with failed rows that can still be mended; the newest first."""
+    """Jobs with rows in review or charges that no row owns, and open ones with failed rows that can still be mended;
+    the newest first.
+    """
     in_review = Exists(Row.objects.filter(job=OuterRef("pk")).in_review())
-    return Job.objects.filter(in_review | Q(status__in=OPEN_JOB_STATUSES, failed_rows__gt=0)).order_by("-pk")
+    orphans = Exists(Orphan.objects.open().filter(job=OuterRef("pk")))
+    mendable = Q(status__in=OPEN_JOB_STATUSES, failed_rows__gt=0)
+    return Job.objects.filter(in_review | orphans | mendable).order_by("-pk")
 
 
 def waiting_lines(jobs: Sequence[Job]) -> list[WaitingJob]:
     """Lines for jobs that `waiting_jobs()` gave, in a fixed number of queries."""
-    rows = Row.objects.filter(job__in=[job.pk for job in jobs]).order_by()
+    keys = [job.pk for job in jobs]
+    rows = Row.objects.filter(job__in=keys).order_by()
     in_review = dict(rows.in_review().values_list("job").annotate(Count("pk")))
-    return [WaitingJob(card=card, in_review=in_review.get(card.job.pk, 0)) for card in job_cards(jobs)]
+    charges = Orphan.objects.open().filter(job__in=keys).order_by()
+    orphans = dict(charges.values_list("job").annotate(Count("pk")))
+    return [
+        WaitingJob(card=card, in_review=in_review.get(card.job.pk, 0), orphans=orphans.get(card.job.pk, 0))
+        for card in job_cards(jobs)
+    ]

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from shipping import bulk
 from shipping.conditions import CONDITION_NAMES
 from shipping.liveness import conditions
-from shipping.models import Event, Job, Label, Row, Run, Sender
+from shipping.models import Event, Job, Label, Orphan, Row, Run, Sender
 from shipping.models.job import JobQuerySet
 from shipping.reads import Facts
 from shipping.services import JobService
@@ -113,6 +113,7 @@ class JobAdmin(ReadOnlyAdmin):
                 ("label", _("Labels")),
                 ("run", _("Runs")),
                 ("event", _("Events")),
+                ("orphan", _("Charges that no row owns")),
             )
         )
         return page + format_html_join("", ' · <a href="{}?job__exact={}">{}</a>', lists)
@@ -272,6 +273,32 @@ class LabelAdmin(OfJobAdmin):
     @admin.display(description=gettext_lazy("Cost"), ordering="cost_cents")
     def cost(self, label: Label) -> str:
         return money(label.cost_cents, label.currency)
+
+
+@admin.register(Orphan)
+class OrphanAdmin(OfJobAdmin):
+    """Charges that the carrier's list held and no row owned, and what became of them."""
+
+    list_display = (
+        "tracking_number",
+        "job",
+        "row",
+        "reference",
+        "cost",
+        "bought_at",
+        "found_at",
+        "outcome",
+        "settled_at",
+    )
+    list_select_related = ("job", "row")
+    list_filter = ("outcome",)
+    search_fields = ("=tracking_number", "=purchase_id", "=reference")
+    search_help_text = gettext_lazy("Tracking number, reference or the carrier's id, in full")
+    ordering = ("-pk",)
+
+    @admin.display(description=gettext_lazy("Cost"), ordering="cost_cents")
+    def cost(self, orphan: Orphan) -> str:
+        return money(orphan.cost_cents, orphan.currency)
 
 
 @admin.register(Run)

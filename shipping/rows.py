@@ -59,6 +59,19 @@ def count_move(job: Job, before: RowStatus, after: RowStatus, rows: int = 1) -> 
     job.failed_rows += rows * ((after == RowStatus.failed) - (before == RowStatus.failed))
 
 
+def begin_new_attempt(row: Row) -> None:
+    """Give a row that waits or failed, and owes nothing, a new attempt in the state that it is in: whatever is bought
+    for it from now on has a reference and a handle of its own. Raises IllegalRowMove for any other row.
+    """
+    fields = {"attempt": row.attempt + 1, "handle": None, "run": None, "answer": "", "answered_at": None}
+    may_begin = row.status in (RowStatus.pending, RowStatus.failed)
+    guard = Row.objects.filter(pk=row.pk, status=row.status, claims=row.claims, attempt=row.attempt, due__isnull=True)
+    if not may_begin or guard.update(**fields) != 1:
+        raise IllegalRowMove(f"Row {row.number} neither waits nor failed.")
+    for name, value in fields.items():
+        setattr(row, name, value)
+
+
 def buy_again(job: Job, row: Row, label: Label) -> None:
     """Set a completed row to be bought once more: a new attempt, with a handle of its own.
 

@@ -26,11 +26,16 @@ MOST_LABELS = 1_000
 
 def void_until(label: Label) -> datetime | None:
     """Until when the carrier takes the label back, or None where that is not known (see the port's `void_days`)."""
+    return end_of_voiding(label.account, label.carrier, label.bought_at)
+
+
+def end_of_voiding(account: str, carrier: str, bought_at: datetime) -> datetime | None:
+    """The same for what an account bought from a carrier."""
     try:
-        days = get_carrier(label.account).void_days(label.carrier)
+        days = get_carrier(account).void_days(carrier)
     except UnknownCarrier:
         return None
-    return None if days is None else label.bought_at + timedelta(days=days)
+    return None if days is None else bought_at + timedelta(days=days)
 
 
 def voidable_labels(job: Job) -> LabelQuerySet:

@@ -39,9 +39,9 @@ MERELY_COUNTED = frozenset({Kind.awaited, Kind.taken_back, Kind.foreign})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was found. `cost_cents` is what the carrier says, or else our books; `bought_at` is when the
-    carrier says that it was bought, where it does. `fact` and `advice` are sentences for the person; `advice` is ""
-    where nothing is to be done.
+    """One thing that was found. `cost_cents` is what the carrier says, or else our books. `carrier` is the account;
+    `sold_by`, `service` and `bought_at` are what is known of the label itself. `fact` and `advice` are sentences for
+    the person; `advice` is "" where nothing is to be done.
     """
 
     kind: Kind
@@ -53,6 +53,8 @@ class Finding:
     currency: str
     job_id: int | None = None
     row_number: int | None = None
+    sold_by: str = ""
+    service: str = ""
     bought_at: datetime | None = None
     fact: str
     advice: str = ""
@@ -72,6 +74,8 @@ def about_purchase(
         currency=purchase.currency,
         job_id=None if row is None else row.job_id,
         row_number=None if row is None else row.number,
+        sold_by=purchase.carrier,
+        service=purchase.service,
         bought_at=purchase.bought_at,
         fact=fact,
         advice=advice,
@@ -90,6 +94,8 @@ def about_label(kind: Kind, label: Label, fact: str, advice: str, purchase: List
         currency=label.currency,
         job_id=label.job_id,
         row_number=label.row.number,
+        sold_by=label.carrier,
+        service=label.service,
         bought_at=label.bought_at,
         fact=fact,
         advice=advice,

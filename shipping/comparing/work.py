@@ -198,6 +198,8 @@ class Turn:
             purchase_id=finding.purchase_id,
             reference=finding.reference,
             tracking_number=finding.tracking_number,
+            carrier=finding.sold_by,
+            service=finding.service,
             cost_cents=finding.cost_cents or 0,
             currency=finding.currency,
             bought_at=finding.bought_at,
@@ -222,8 +224,8 @@ class Turn:
 
 
 _TOLD = [
-    *("row", "attempt", "reference", "tracking_number", "cost_cents", "currency", "bought_at", "found_in"),
-    *("outcome", "settled_at"),
+    *("row", "attempt", "reference", "tracking_number", "carrier", "service", "cost_cents", "currency", "bought_at"),
+    *("found_in", "outcome", "settled_at"),
 ]
 
 

@@ -74,8 +74,17 @@ def settle_bought(
     return label
 
 
-def _record_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, answers: bool, adopted: bool) -> Label:
-    label = Label.objects.create(
+def record_unwanted(job: Job, row: Row, attempt: int, purchase: Purchase) -> Label:
+    """Record a purchase, not known yet, that its row is not to have: the row stays as it is, and what it cost counts
+    among the labels that are not in use. For one that a person has voided.
+    """
+    label = _new_label(job, row, attempt, purchase, adopted=True)
+    job.replaced_cents += label.cost_cents
+    return label
+
+
+def _new_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, adopted: bool) -> Label:
+    return Label.objects.create(
         job=job,
         row=row,
         attempt=attempt,
@@ -90,6 +99,10 @@ def _record_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, answe
         bought_at=purchase.bought_at or timezone.now(),
         adopted=adopted,
     )
+
+
+def _record_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, answers: bool, adopted: bool) -> Label:
+    label = _new_label(job, row, attempt, purchase, adopted=adopted)
     told: dict[str, Any] = {
         "tracking_number": label.tracking_number,
         "cost_cents": label.cost_cents,

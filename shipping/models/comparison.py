@@ -90,6 +90,8 @@ class Orphan(models.Model):
     purchase_id = models.CharField(max_length=100)
     reference = models.CharField(max_length=100)
     tracking_number = models.CharField(max_length=100)
+    carrier = models.CharField(max_length=50, blank=True)
+    service = models.CharField(max_length=100, blank=True)
     cost_cents = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     bought_at = models.DateTimeField(null=True, blank=True)

@@ -18,6 +18,7 @@ TOPICS: dict[str, str | Promise] = {
     "pause": gettext_lazy("What “pause” does"),
     "doubt": gettext_lazy("What “in doubt” means"),
     "review": gettext_lazy("Rows that need a decision"),
+    "charges": gettext_lazy("Charges that no row owns"),
     "void": gettext_lazy("Voiding labels and refunds"),
     "upload": gettext_lazy("The file of orders"),
     "printing": gettext_lazy("Printing labels"),
