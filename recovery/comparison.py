@@ -1,6 +1,6 @@
 """What pages show of the comparison of a job with the carrier's own list, and of the charges that no row owns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -28,13 +28,15 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The comparison of a job, and how many charges without a label are open, for how much (in cents)."""
+    """The comparison of a job, and how many charges without a label are open, for how much (in cents). Whether a worker
+    is alive is known only while one is waited for.
+    """
 
     stage: Stage
     comparison: Comparison | None
     orphans: int
     cents: int
-    worker_alive: bool
+    worker_alive: bool = True
 
     @property
     def is_moving(self) -> bool:
@@ -65,18 +67,15 @@ class Standing:
 
 
 def standing_of(job: Job, *, worker_alive: bool | None = None) -> Standing:
-    """How the comparison of a job stands, in a few quick queries. Whether a worker is alive is looked up unless it is
-    given.
+    """How the comparison of a job stands, in a few quick queries. Whether a worker is alive is looked up where it
+    matters and is not given.
     """
     comparison = Comparison.objects.filter(job=job).select_related("ordered_by").first()
     found = Orphan.objects.open().filter(job=job).aggregate(count=Count("pk"), cents=Sum("cost_cents"))
-    return Standing(
-        stage=_stage(comparison),
-        comparison=comparison,
-        orphans=found["count"],
-        cents=found["cents"] or 0,
-        worker_alive=JobService().worker_alive() if worker_alive is None else worker_alive,
-    )
+    standing = Standing(_stage(comparison), comparison, orphans=found["count"], cents=found["cents"] or 0)
+    if not standing.is_moving:
+        return standing
+    return replace(standing, worker_alive=JobService().worker_alive() if worker_alive is None else worker_alive)
 
 
 def _stage(comparison: Comparison | None) -> Stage:
@@ -95,7 +94,7 @@ def _stage(comparison: Comparison | None) -> Stage:
 def comparison_context(job: Job, standing: Standing) -> dict[str, Any]:
     """All that the part of a page about the carrier's own list shows, in a fixed number of queries."""
     orphans = Orphan.objects.open().filter(job=job).select_related("row__label").order_by("row__number", "pk")
-    shown = [OrphanPlan.of(orphan, job) for orphan in orphans[:ORPHANS_SHOWN]]
+    shown = [OrphanPlan.of(orphan, job) for orphan in orphans[:ORPHANS_SHOWN]] if standing.orphans else []
     return {
         "standing": standing,
         "comparison": standing.comparison,

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Count, Sum
+
 from shipping.carriers.port import Guarantee
 from shipping.carriers.registry import UnknownCarrier, get_carrier
 from shipping.models import Job
@@ -23,6 +25,7 @@ class InterruptedJobInfo:
     unless an error halted the job. `in_flight_count` counts the rows in doubt: nobody knows whether their labels
     were bought. `cost` is what was spent so far, in hundredths of `currency`. `guarantee` is None when the job's
     carrier is no longer configured. `restart_rows` are rows that a restart which was cut short has still to buy again.
+    `orphan_count` charges, for `orphan_cents`, are known of which no row has the label.
     """
 
     job_id: int
@@ -46,6 +49,8 @@ class InterruptedJobInfo:
     guarantee: Guarantee | None = None
     worker_alive: bool = True
     restart_rows: int = 0
+    orphan_count: int = 0
+    orphan_cents: int = 0
 
 
 def check_interrupted_jobs(job_service: JobService) -> InterruptedJobInfo | None:
@@ -68,6 +73,7 @@ def describe(
     worker is alive, and which runs of the job are, is looked up unless it is given.
     """
     last = job_service.last_label(job.pk)
+    orphans = job_service.orphans(job.pk).aggregate(count=Count("pk"), cents=Sum("cost_cents"))
     highest = job_service.highest_completed_row(job.pk)
     return InterruptedJobInfo(
         job_id=job.pk,
@@ -91,6 +97,8 @@ def describe(
         guarantee=guarantee_of(job),
         worker_alive=job_service.worker_alive() if worker_alive is None else worker_alive,
         restart_rows=job_service.restart_left(job)[0],
+        orphan_count=orphans["count"],
+        orphan_cents=orphans["cents"] or 0,
     )
 
 

@@ -190,7 +190,7 @@ def _require_as_shown(orphan: Orphan, job: Job, confirmation: str, decision: Orp
         raise NotConfirmed(_("This confirmation is for another charge. Please look at it again."))
     fresh = open_orphan(job.pk, orphan.pk)
     if fresh is None:
-        raise FactsMoved(_what_became_of(orphan))
+        raise FactsMoved(what_became_of(orphan))
     plan = OrphanPlan.of(fresh, job)
     if plan.obstacle:
         raise NothingToDecide(plan.obstacle)
@@ -216,7 +216,7 @@ def _row_of(orphan: Orphan) -> Row:
     return orphan.row
 
 
-def _what_became_of(orphan: Orphan) -> str:
+def what_became_of(orphan: Orphan) -> str:
     """Why an orphan is open no more, and who decided that where somebody did."""
     decided = orphan.job.events.filter(kind=EventKind.resolved, details__purchase_id=orphan.purchase_id)
     event = decided.select_related("actor").order_by("-pk").first()

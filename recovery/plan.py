@@ -108,6 +108,7 @@ def _common(job: Job, job_service: JobService, live_runs: Collection[int] | None
         "failed_rows": job.failed_rows,
         "review_rows": in_review,
         "skipped_rows": job.skipped_rows,
+        "paid_already_rows": job_service.rows_paid_already(job.pk),
     }
 
 

@@ -35,7 +35,8 @@ class NamedRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What all plans tell. `doubt_rows` may or may not have been bought, and the carrier is asked about them first;
-    `review_rows` wait for a person whatever is chosen; `pending_rows` were never bought in their present attempt.
+    `review_rows` wait for a person whatever is chosen; `paid_already_rows` wait though a charge for them is known that
+    no row owns; `pending_rows` were never bought in their present attempt.
     Amounts are in hundredths of `currency`. `sentences()` says the plan to a person, one line each.
     """
 
@@ -53,6 +54,7 @@ class Plan:
     failed_rows: int
     review_rows: int
     skipped_rows: int
+    paid_already_rows: int
 
     def sentences(self) -> list[str]:
         return list(self._sentences())
@@ -62,6 +64,12 @@ class Plan:
         yield from self._waiting()
 
     def _waiting(self) -> Iterator[str]:
+        if self.paid_already_rows:
+            yield ngettext(
+                "Pays a second time for %(count)s row that waits and was charged already: settle that charge first.",
+                "Pays a second time for %(count)s rows that wait and were charged already: settle those charges first.",
+                self.paid_already_rows,
+            ) % {"count": self.paid_already_rows}
         if self.doubt_rows:
             yield ngettext(
                 "The carrier is asked first about %(count)s row in doubt.",

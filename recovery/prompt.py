@@ -45,6 +45,11 @@ def _facts(info: InterruptedJobInfo) -> Iterator[str]:
             f"In review: {count(info.needs_review_count, 'row')} that the carrier could not tell about;"
             " a person has to decide."
         )
+    if info.orphan_count:
+        yield (
+            f"Charges that no row owns: {info.orphan_count}, for {money(info.orphan_cents, info.currency)};"
+            f" look at them before you choose: manage.py orphans {info.job_id}"
+        )
     if not info.worker_alive:
         yield NO_WORKER
 

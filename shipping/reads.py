@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from django.db.models import Count, F, QuerySet, Sum
 
 from shipping import liveness
-from shipping.models import Event, Job, Label, Row, Run
+from shipping.models import Event, Job, Label, Orphan, Row, Run
+from shipping.models.comparison import OrphanQuerySet
 from shipping.models.job import JobQuerySet
 from shipping.models.row import RowQuerySet
 from shipping.states import JobStatus, RowStatus, Sweep, VoidRequest
@@ -109,6 +110,17 @@ class JobReads:
     def voids_begun(self, job_id: int) -> int:
         """How many voids were sent to the carrier and not answered yet."""
         return Label.objects.void_may_have_begun().filter(job=job_id, void_after__gt=0).count()
+
+    def orphans(self, job_id: int) -> OrphanQuerySet:
+        """Charges that the carrier lists for the job and no label stands for, as far as the latest comparison knows."""
+        return Orphan.objects.open().filter(job=job_id)
+
+    def rows_paid_already(self, job_id: int) -> int:
+        """How many rows wait to be bought though a charge for them is known, and would be paid for again; not those
+        whose very shipment was sold, of which the carrier tells before it sells another.
+        """
+        waiting = self.orphans(job_id).filter(row__status=RowStatus.pending).exclude(row__handle=F("purchase_id"))
+        return waiting.order_by().values("row").distinct().count()
 
     def worker_alive(self) -> bool:
         """Whether any worker process was heard of within a lease."""

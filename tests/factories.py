@@ -11,10 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from shipping.liveness import this_process
-from shipping.models import Job, Label, Row, Run, Sender
+from shipping.models import Comparison, Job, Label, Orphan, Row, Run, Sender
 from shipping.models.clock import book_now
 from shipping.services import JobService
-from shipping.states import JobStatus, RowStatus
+from shipping.states import ComparisonStatus, JobStatus, RowStatus
 
 RIGHTS = ("view_job", "change_job", "resume_job", "restart_job", "cancel_job", "resolve_job", "void_job")
 
@@ -241,3 +241,39 @@ def make_interrupted_job(
         complete_row(row, cost_cents=cost_cents)
     job.refresh_from_db()
     return job
+
+
+def make_comparison(
+    job: Job, *, status: ComparisonStatus = ComparisonStatus.done, problem: str = "", listed: int = 5
+) -> Comparison:
+    """A comparison of a job with the carrier's list: over, or waiting for a worker."""
+    over = status != ComparisonStatus.ordered
+    return Comparison.objects.create(
+        job=job,
+        status=status,
+        started_at=timezone.now() if over else None,
+        ended_at=timezone.now() if over else None,
+        problem=problem or ("The carrier did not answer in time." if status == ComparisonStatus.failed else ""),
+        listed=listed if over else 0,
+        queued=book_now(),
+        turn=int(over),
+    )
+
+
+def make_orphan(row: Row, *, cost_cents: int = 825, purchase_id: str = "", tracking_number: str = "") -> Orphan:
+    """A charge that a comparison found under the row's reference, and that no label stands for."""
+    return Orphan.objects.create(
+        job=row.job,
+        row=row,
+        attempt=row.attempt,
+        account=row.account,
+        purchase_id=purchase_id or f"shp_charge_{row.job_id}_{row.number}",
+        reference=row.job.reference(row.number, row.attempt),
+        tracking_number=tracking_number or f"9499{row.job_id:06d}{row.number:08d}",
+        carrier="USPS",
+        service="Priority",
+        cost_cents=cost_cents,
+        currency=row.job.currency,
+        bought_at=timezone.now(),
+        found_in=1,
+    )

@@ -16,7 +16,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.test import Client
 from django.utils import translation
 
-from shipping.models import Event, Job, Label, Row, Run, Sender, Upload
+from shipping.models import Comparison, Event, Job, Label, Orphan, Row, Run, Sender, Upload
 from shipping.orders.columns import COLUMNS
 from shipping.preferences import TIME_ZONES
 from shipping.templatetags.money import money
@@ -132,6 +132,9 @@ def _values() -> Iterator[str]:
     for label in Label.objects.all():
         yield from (label.tracking_number, label.carrier, label.service, label.purchase_id)
         yield money(label.cost_cents, label.currency)
+    for orphan in Orphan.objects.all():
+        yield from (orphan.tracking_number, orphan.purchase_id, money(orphan.cost_cents, orphan.currency))
+    yield from (comparison.problem for comparison in Comparison.objects.all())
     for event in Event.objects.all():
         yield from _strings([event.details[key] for key in SAID if key in event.details])
     for sender in Sender.objects.all():
@@ -162,6 +165,7 @@ def examples(clerk: User, pseudo: None) -> dict[str, list[Any]]:
     return {
         "job_id": [job.pk for job in jobs.values()],
         "number": [1, 4, 5, 7, 9],
+        "orphan_id": list(Orphan.objects.order_by("pk").values_list("pk", flat=True)),
         "label_id": list(Label.objects.order_by("pk").values_list("pk", flat=True)[:1]),
         "slug": list(TOPICS),
         "upload_id": [uploaded(client, file).pk for file in files],
@@ -274,7 +278,7 @@ def test_what_commands_answer_is_wholly_translated(clerk: User, examples: dict[s
     ]
     told += [
         (f"/recovery/{job}/{command}/", {"confirmation": "old"})
-        for command in ("resume", "restart", "cancel", "check")
+        for command in ("resume", "restart", "cancel", "check", "comparison")
         for job in jobs[:2]
     ]
     told.append(("/preferences/", {"time_zone": "Mars/Olympus"}))

@@ -7,17 +7,25 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from shipping.models import Event, Job, Label, Row, Run, Sender
+from shipping.models import Event, Job, Label, Orphan, Row, Run, Sender
 from shipping.runs import record
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus
-from tests.factories import make_dead_run, make_interrupted_job, make_job, make_live_run, make_sender
+from tests.factories import (
+    make_dead_run,
+    make_interrupted_job,
+    make_job,
+    make_live_run,
+    make_orphan,
+    make_sender,
+    row_of,
+)
 from tests.views.conftest import browser_of, grant
 from tests.views.reading import attributes_used, tags, text
 
 pytestmark = pytest.mark.django_db
 
-MODELS = (Job, Row, Event, Label, Run, Sender)
+MODELS = (Job, Row, Event, Label, Orphan, Run, Sender)
 
 
 @pytest.fixture
@@ -29,6 +37,7 @@ def browser(db: None) -> Client:
 def job(db: None) -> Job:
     job = make_interrupted_job(3, completed=2, name="Torn off")
     record(job, EventKind.created)
+    make_orphan(row_of(job, 3))
     return job
 
 
@@ -57,10 +66,11 @@ def test_delete_selected_is_refused_even_when_it_is_posted(browser: Client, job:
     assert model.objects.filter(pk=first.pk).exists()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("model", [Row, Event, Label, Run])
+@pytest.mark.parametrize("model", [Row, Event, Label, Orphan, Run])
 def test_things_of_a_job_are_found_by_job(browser: Client, job: Job, model: type) -> None:
     other = make_interrupted_job(3, completed=2, name="Another job")
     record(other, EventKind.created)
+    make_orphan(row_of(other, 3))
     JobService().cancel(other.pk)  # the banner on every page names jobs that are interrupted
 
     page = text(browser.get(f"/admin/shipping/{model.__name__.lower()}/?job__exact={job.pk}"))
@@ -72,7 +82,7 @@ def test_things_of_a_job_are_found_by_job(browser: Client, job: Job, model: type
 def test_a_jobs_page_leads_to_its_things(browser: Client, job: Job) -> None:
     links = [each.get("href") for each in tags(browser.get(f"/admin/shipping/job/{job.pk}/change/"), "a")]
 
-    for model in ("row", "label", "run", "event"):
+    for model in ("row", "label", "run", "event", "orphan"):
         assert f"/admin/shipping/{model}/?job__exact={job.pk}" in links
     assert f"/jobs/{job.pk}/" in links
 
@@ -184,7 +194,7 @@ def test_the_admin_for_jobs_is_the_one_that_knows_interrupted_ones() -> None:
     assert type(admin.site.get_model_admin(Job)).__module__ == "recovery.admin"
 
 
-@pytest.mark.parametrize("model", ["row", "event", "label", "run", "sender"])
+@pytest.mark.parametrize("model", ["row", "event", "label", "orphan", "run", "sender"])
 def test_numbers_that_no_column_can_hold_are_no_server_error(browser: Client, model: str) -> None:
     make_interrupted_job(2)
     assert browser.get(f"/admin/shipping/{model}/?job__exact=9999999999999999999", follow=True).status_code == 200

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shipping.models import Job, Label, Upload
+from shipping.models import Job, Label, Orphan, Upload
 from shipping.views.help_pages import TOPICS
 
 
@@ -30,4 +30,6 @@ def addresses(jobs: dict[str, Job], uploads: dict[str, Upload]) -> Iterator[str]
     yield f"/recovery/{interrupted.pk}/rows/5/order/"
     yield from (f"/jobs/{completed.pk}/{page}" for page in ("labels/", "voids/", "voids/new/?rows=1-2"))
     yield f"/jobs/{jobs['not started'].pk}/labels/"
+    charge = Orphan.objects.get(job=interrupted, row__number=12)
+    yield from (f"/recovery/{interrupted.pk}/charges/{charge.pk}/{decision}/" for decision in ("adopt", "void"))
     yield f"/labels/{Label.objects.filter(job=completed)[0].pk}/void/"

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from shipping.models import Job, Label
+from shipping.models import Job, Label, Orphan
 from shipping.views.help_pages import TOPICS
 from tests.factories import claim_row, complete_row, fail_row, make_interrupted_job, row_of, set_aside
 from tests.support.addresses import addresses, patterns
@@ -67,6 +67,7 @@ def examples(clerk: User, jobs: dict[str, Job]) -> dict[str, list[Any]]:
         "upload_id": [upload.pk for upload in make_uploads(clerk).values()],
         "job_id": [job.pk for job in jobs.values()],
         "number": [1, 4, 5, 7, 9],
+        "orphan_id": list(Orphan.objects.order_by("pk").values_list("pk", flat=True)),
         "label_id": list(Label.objects.order_by("pk").values_list("pk", flat=True)[:2]),
         "slug": list(TOPICS),
     }

@@ -108,7 +108,7 @@ def test_no_form_of_a_choice_is_ever_part_of_what_looks_again(browser: Client, j
     news = _look(browser, address)
 
     actions = {each.get("action") for each in tags(news, "form")}
-    assert actions == {f"/recovery/{job.pk}/check/"}
+    assert actions == {f"/recovery/{job.pk}/check/", f"/recovery/{job.pk}/comparison/"}
     assert not [each for each in tags(news, "input") if each.get("name") == "reason"]
 
 

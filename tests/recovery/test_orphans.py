@@ -1,7 +1,6 @@
 """Deciding about charges that no row owns, each of them really bought at the sandbox."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -47,8 +46,8 @@ def job(sandbox: SandboxProcess) -> Job:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    yield Wire(2)
+def wire() -> Wire:
+    return Wire(2)
 
 
 def found(job: Job, number: int) -> Orphan:

@@ -7,16 +7,18 @@ from django.contrib.auth.models import User
 
 from shipping.models import Job, Sender, Upload
 from shipping.orders import uploads
-from shipping.states import JobStatus, UploadStatus
+from shipping.states import ComparisonStatus, JobStatus, UploadStatus
 from tests.factories import (
     claim_row,
     complete_row,
     fail_row,
     halt_job,
+    make_comparison,
     make_dead_run,
     make_interrupted_job,
     make_job,
     make_live_run,
+    make_orphan,
     row_of,
     set_aside,
     skip_row,
@@ -26,19 +28,25 @@ from tests.views.uploading import bad_file, good_file
 
 
 def _interrupted(clerk: User) -> Job:
-    """Bought, failed, skipped, in doubt, in review and never begun."""
+    """Bought, failed, skipped, in doubt, in review and never begun; a bought row and one that waits were charged beside
+    the books.
+    """
     job = make_interrupted_job(12, completed=4, name="Autumn orders", created_by=clerk)
     fail_row(row_of(job, 5))
     skip_row(row_of(job, 6))
     claim_row(row_of(job, 7), due_in=-1)
     claim_row(row_of(job, 8), due_in=-1)
     set_aside(row_of(job, 9))
+    make_comparison(job)
+    make_orphan(row_of(job, 2))
+    make_orphan(row_of(job, 12))
     return job
 
 
 def _halted(clerk: User) -> Job:
     job = make_interrupted_job(6, completed=2, name="Spring catalogue", created_by=clerk)
     halt_job(row_of(job, 3))
+    make_comparison(job, status=ComparisonStatus.ordered)
     return job
 
 
@@ -56,6 +64,7 @@ def _waiting_for_person(clerk: User) -> Job:
     complete_row(row_of(job, 1))
     fail_row(row_of(job, 2))
     set_aside(row_of(job, 3))
+    make_comparison(job, status=ComparisonStatus.failed)
     return job
 
 
@@ -66,6 +75,8 @@ def _completed(clerk: User) -> Job:
         complete_row(row_of(job, number))
     fail_row(row_of(job, 4))
     Job.objects.filter(pk=job.pk).update(status=JobStatus.completed)
+    make_comparison(job)
+    make_orphan(row_of(job, 4))
     return job
 
 
