@@ -187,11 +187,11 @@ class OrphanPlan:
         if decision == OrphanDecision.adopt:
             return [
                 str(ADOPT[self.situation]) % said,
-                _("The %(cost)s it cost count as spent for this job from then on.") % said,
+                _("Its cost, %(cost)s, counts as spent for this job from then on.") % said,
             ]
         return [
             str(VOID[self.situation]) % said,
-            _("The %(cost)s it cost count as spent until the carrier has agreed to give them back.") % said,
+            _("Its cost, %(cost)s, counts as spent until the carrier has agreed to give it back.") % said,
             _(
                 "The carrier decides. It refuses a label that was scanned already; that one stays paid for, and this"
                 " is said."

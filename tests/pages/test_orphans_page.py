@@ -199,6 +199,9 @@ def test_the_choices_say_what_they_would_pay_for_twice(browser: Client, job: Job
     page = text(browser.get(f"/recovery/{job.pk}/"))
     said = "Pays a second time for 1 row that waits and was charged already: settle that charge first."
     assert page.count(said) == 2, "resume and restart"
+    assert "usually right" not in page
+    assert "3 charges that no row owns are not counted in any of this: $24.75" in page
+    assert "The charges that no row owns come on top: $24.75." in page
 
 
 def test_a_charge_without_a_row_has_no_buttons(browser: Client, job: Job) -> None:

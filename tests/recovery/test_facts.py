@@ -24,6 +24,7 @@ from tests.factories import (
     make_interrupted_job,
     make_job,
     make_live_run,
+    make_orphan,
     row_of,
     set_aside,
 )
@@ -55,6 +56,22 @@ def test_rows_in_doubt_in_review_and_failed_are_counted_apart(service: JobServic
     prompt = get_recovery_prompt(info)
     assert "In doubt: 2 rows " in prompt
     assert "In review: 1 row " in prompt
+
+
+def test_charges_that_no_row_owns_are_told_with_their_money(service: JobService) -> None:
+    job = make_interrupted_job(5, completed=1)
+    info = check_interrupted_jobs(service)
+    assert info is not None
+    assert (info.orphan_count, info.orphan_cents) == (0, 0)
+    assert "no row owns" not in get_recovery_prompt(info)
+    make_orphan(row_of(job, 1))
+    make_orphan(row_of(job, 3), cost_cents=1000)
+    info = check_interrupted_jobs(service)
+    assert info is not None
+    assert (info.orphan_count, info.orphan_cents) == (2, 1825)
+    lines = get_recovery_prompt(info).splitlines()
+    said = f"Charges that no row owns: 2, for $18.25; look at them before you choose: manage.py orphans {job.pk}"
+    assert said in lines
 
 
 def test_a_carrier_that_is_no_longer_configured_leaves_the_guarantee_unknown(service: JobService) -> None:
@@ -146,4 +163,4 @@ def test_the_number_of_queries_does_not_grow_with_the_job(service: JobService, d
         info = check_interrupted_jobs(service)
     assert info is not None
     assert (info.completed_rows, info.in_flight_count, info.needs_review_count) == (60, 20, 10)
-    assert len(captured) <= 16
+    assert len(captured) <= 17
