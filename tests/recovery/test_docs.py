@@ -1,4 +1,4 @@
-"""docs/recovery.md, held against the command and the prompt."""
+"""docs/recovery.md, held against the commands and the prompt."""
 
 import argparse
 import re
@@ -6,16 +6,18 @@ import re
 import pytest
 
 from recovery import InterruptedJobInfo, get_recovery_prompt
-from recovery.management.commands.recover import Command
+from recovery.management.commands import orphans, recover
 from tests.support.processes import ROOT
 
 PAGE = (ROOT / "docs" / "recovery.md").read_text("utf-8")
 
 
 def test_every_option_is_documented_and_no_other() -> None:
-    parser = argparse.ArgumentParser(add_help=False)
-    Command().add_arguments(parser)  # type: ignore[arg-type]  # Django's parser is a subclass
-    options = set(re.findall(r"--[a-z][a-z-]+", parser.format_help()))
+    options: set[str] = set()
+    for command in (recover.Command(), orphans.Command()):
+        parser = argparse.ArgumentParser(add_help=False)
+        command.add_arguments(parser)  # type: ignore[arg-type]  # Django's parser is a subclass
+        options |= set(re.findall(r"--[a-z][a-z-]+", parser.format_help()))
     assert options == set(re.findall(r"--[a-z][a-z-]+", PAGE))
 
 

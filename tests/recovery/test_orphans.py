@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import close_old_connections, transaction
+from django.db import connection, transaction
 
 from recovery.orphan_plans import OrphanDecision, OrphanPlan, Situation
 from recovery.orphans import (
@@ -410,7 +410,7 @@ def record_it(job: Job, purchase: Purchase) -> None:
             settle_bought(locked, row_of(job, 2), 1, purchase, answers=False)
             locked.save()
     finally:
-        close_old_connections()
+        connection.close()
 
 
 def test_a_charge_that_the_carrier_took_back_is_refused_and_settled(job: Job) -> None:
@@ -496,7 +496,7 @@ def test_two_people_at_once_settle_it_once(job: Job, sandbox: SandboxProcess) ->
         except FactsMoved:
             outcomes.append("refused")
         finally:
-            close_old_connections()
+            connection.close()
 
     people = [threading.Thread(target=choose, args=(decision,)) for decision in (adopt, void)]
     for person in people:

@@ -95,6 +95,16 @@ def test_it_orders_a_comparison(job: Job, clerk: User) -> None:
     assert orphans(job.pk, "compare")[1][0].startswith("The job is being compared already.")
 
 
+def test_it_compares_in_this_process_where_no_worker_may_run(sandbox: SandboxProcess, clerk: User) -> None:
+    job = make_job(3, status=JobStatus.running)
+    purchase = buy(job, 2)
+    code, lines, _error = orphans(job.pk, "compare", "--here", "--user", "clerk")
+    assert code == 0
+    assert lines[0] == "Compared: the carrier lists 1 purchase of this job. Charges that no row owns: 1."
+    assert lines[1].startswith(purchase.purchase_id)
+    assert Event.objects.get(kind=EventKind.comparison_ordered).actor == clerk
+
+
 @pytest.mark.parametrize("decision", ["adopt", "void"])
 def test_without_a_confirmation_it_only_says_what_it_would_do(charged: Orphan, decision: str) -> None:
     code, lines, error = orphans(charged.job_id, decision, charged.purchase_id, "--reason", "Why not")

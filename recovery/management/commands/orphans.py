@@ -14,7 +14,8 @@ from recovery.orphan_plans import OrphanDecision, OrphanPlan
 from recovery.orphans import adopt_orphan, confirm_orphan, void_orphan, what_became_of
 from recovery.prompt import NO_WORKER
 from recovery.wording import count, one_line
-from shipping.models import Job, Label, Orphan
+from shipping.comparing import work
+from shipping.models import Comparison, Job, Label, Orphan
 from shipping.services import JobService, Refused, UnknownJob
 from shipping.templatetags.money import money
 from shipping.voids import end_of_voiding
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("job", metavar="JOB", help="the job's code or id")
         parser.add_argument("what", metavar="compare|adopt|void", nargs="?", choices=[COMPARE, *OrphanDecision.values])
         parser.add_argument("purchase", metavar="PURCHASE", nargs="?", help="the carrier's id of the charge")
+        parser.add_argument("--here", action="store_true", help="compare: do it in this process, without a worker")
         parser.add_argument("--confirm", metavar="TOKEN", help="the token that came with what adopt or void would do")
         parser.add_argument("--reason", default="", help="why; kept with the job")
         parser.add_argument("--user", metavar="USERNAME", help="who decides; kept with the job")
@@ -57,7 +59,10 @@ class Command(BaseCommand):
         if options["what"] is None:
             self._list(job)
         elif options["what"] == COMPARE:
-            self._compare(job, actor, options["reason"])
+            if options["here"]:
+                self._compare_here(job, actor, options["reason"])
+            else:
+                self._compare(job, actor, options["reason"])
         else:
             orphan = self._orphan(job, options["purchase"])
             self._decide(job, orphan, OrphanDecision(options["what"]), actor, options)
@@ -90,6 +95,14 @@ class Command(BaseCommand):
         self.stdout.write(f"{message} What is found: manage.py orphans {job.pk}")
         if not alive:
             self.stdout.write(NO_WORKER)
+
+    def _compare_here(self, job: Job, actor: User | None, reason: str) -> None:
+        """Compare the job in this process, unless a worker is at it, and list what was found. After a restore no worker
+        may run yet.
+        """
+        self.service.compare(job.pk, actor=actor, reason=reason)
+        work.compare(Comparison.objects.get(job=job).pk)
+        self._list(job)
 
     def _decide(
         self, job: Job, orphan: Orphan, decision: OrphanDecision, actor: User | None, options: dict[str, Any]
