@@ -216,7 +216,8 @@ def test_while_one_is_at_it_another_does_not_begin(job: Job) -> None:
     assert liveness.worker_alive(), "who compares beats"
 
 
-def test_whose_turn_was_taken_over_writes_nothing_more(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("notices_while_asking", [True, False])
+def test_whose_turn_was_taken_over_writes_nothing_more(job: Job, notices_while_asking: bool) -> None:
     buy(job, 2)
     comparison = ordered(job)
     slow = work.Turn.take(comparison.pk, lambda: False)
@@ -224,6 +225,8 @@ def test_whose_turn_was_taken_over_writes_nothing_more(job: Job, monkeypatch: py
     Comparison.objects.update(beat=book_now() - 3600)
     other = work.Turn.take(comparison.pk, lambda: False)
     assert other is not None
+    if not notices_while_asking:
+        slow._audit.before_asking = lambda: None
     with pytest.raises(work.TakenOver):
         slow.work()
     assert not Orphan.objects.exists()

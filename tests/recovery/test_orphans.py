@@ -21,7 +21,7 @@ from shipping.carriers.port import Purchase
 from shipping.carriers.registry import get_carrier
 from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.loop import RunLoop
-from shipping.engine.settle import settle_bought
+from shipping.engine.settle import NEVER, settle_bought
 from shipping.engine.wire import Wire
 from shipping.models import Event, Job, Label, Orphan, Row
 from shipping.models.clock import book_now
@@ -166,6 +166,7 @@ def test_a_row_in_review_about_this_very_purchase_has_its_answer(job: Job) -> No
 def test_the_rows_other_purchase_is_asked_about_after_its_label_was_adopted(job: Job, wire: Wire) -> None:
     buy(job, 2)
     set_aside(row_of(job, 2))
+    Row.objects.filter(job=job, number=2).update(ask_after=NEVER)
     decide(found(job, 2), adopt)
     row = row_of(job, 2)
     assert row.due is not None, "the purchase that the row was set aside for still owes its answer"
