@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('shipping', '0010_upload_takes'),
+        ('shipping', '0011_row_crashes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
