@@ -1,10 +1,13 @@
-"""Freezing a process of the product between its last look at the clock and the purchase, which no software can close:
-as a virtual machine that is paused there, or a laptop that is shut. An alteration for `tests.support.altered`.
+"""Freezing a process of the product, as a virtual machine that is paused or a laptop that is shut: alterations for
+`tests.support.altered`. It goes on when somebody continues it (SIGCONT).
+
+It stops between two ticks, so that it holds no lock of the database: that would stop the others, too.
 """
 
 import itertools
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +17,54 @@ from tests.crash.arming import die
 
 
 def freeze_before_sending(*, die_when_sent: bool = False) -> None:
-    """Have this process stop itself (SIGSTOP) with its second purchase decided and not sent; it goes on when somebody
-    continues it. By then its connection to the carrier is warm: it sends as fast as it ever does. With `die_when_sent`
-    it dies (SIGKILL) as soon as the carrier has answered.
-
-    It stops between two ticks, so that it holds no lock of the database: that would stop the others, too.
+    """Have this process stop itself (SIGSTOP) between its last look at the clock and the send of its second purchase.
+    By then its connection to the carrier is warm: it sends as fast as it ever does. With `die_when_sent` it dies
+    (SIGKILL) as soon as the carrier has answered.
     """
-    deliver, tick = wire._deliver, books.tick
-    between_ticks = threading.Lock()
+    deliver, stop = wire._deliver, _stopping()
     purchases = itertools.count(1)
-
-    def ticking(*arguments: Any, **options: Any) -> books.Outcome:
-        with between_ticks:
-            return tick(*arguments, **options)
 
     def freezing(carrier: Any, letter: Any, left: float) -> Any:
         is_it = isinstance(letter, Claim) and next(purchases) == 2
         if is_it:
-            with between_ticks:
-                # To this very thread, which is stopped before it does anything else; and with it all others.
-                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+            stop()
         answer = deliver(carrier, letter, left)
         if is_it and die_when_sent:
             die()
         return answer
 
-    books.tick, wire._deliver = ticking, freezing
+    wire._deliver = freezing
+
+
+def freeze_while_waiting(*, purchase: int, seconds: float) -> None:
+    """Have this process stop itself so many seconds after it has begun to send its purchase of that number."""
+    deliver, stop = wire._deliver, _stopping()
+    purchases = itertools.count(1)
+
+    def freezing(carrier: Any, letter: Any, left: float) -> Any:
+        if isinstance(letter, Claim) and next(purchases) == purchase:
+            threading.Timer(seconds, stop).start()
+        return deliver(carrier, letter, left)
+
+    wire._deliver = freezing
+
+
+def _stopping() -> Callable[[], None]:
+    """What stops this process between two ticks."""
+    tick = books.tick
+    between_ticks = threading.Lock()
+
+    def ticking(*arguments: Any, **options: Any) -> books.Outcome:
+        with between_ticks:
+            return tick(*arguments, **options)
+
+    def stop() -> None:
+        with between_ticks:
+            # To this very thread, which is stopped before it does anything else; and with it all others.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+
+    books.tick = ticking
+    return stop
 
 
 def is_stopped(pid: int) -> bool:
