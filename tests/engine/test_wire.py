@@ -123,8 +123,8 @@ def test_a_claim_with_too_little_time_left_is_returned_unsent(carrier: SlowCarri
     assert carrier.most == 0
 
 
-def test_any_error_of_an_adapter_after_the_send_is_unknown(
-    carrier: SlowCarrier, monkeypatch: pytest.MonkeyPatch
+def test_any_error_of_an_adapter_after_the_send_is_unknown_and_told_in_plain_words(
+    carrier: SlowCarrier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_arguments: Any, **_options: Any) -> Purchase:
         raise KeyError("surprise")
@@ -134,8 +134,8 @@ def test_any_error_of_an_adapter_after_the_send_is_unknown(
     wire.send(letters(1)[0])
     (reply,) = collect(wire, 1)
     assert isinstance(reply.outcome, Unknown)
-    assert "surprise" not in reply.outcome.message  # people read it: the log has what a programmer needs
-    assert "the log of the worker" in reply.outcome.message
+    assert "the log of the worker tells what" in reply.outcome.message
+    assert "KeyError: 'surprise'" in caplog.text
 
 
 def test_a_carrier_that_is_not_configured_any_more_is_unavailable(settings: Any) -> None:
