@@ -9,12 +9,12 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.machine.promise import Breach
 from tests.machine.rules import CARRIERS, EXACTLY_ONCE, machine_for, play_settings
-from tests.sabotage import claiming, settling
+from tests.sabotage import choosing, claiming, settling
 from tests.sabotage.altering import Build, broken
 
 pytestmark = pytest.mark.django_db
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "10"))
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
@@ -29,7 +29,13 @@ def test_no_drawn_moves_break_the_promise(carrier: str) -> None:
 
 @pytest.mark.parametrize(
     "build",
-    [claiming.claim_after_money, settling.doubt_means_no, settling.lost_answer_means_no, settling.forget_counters],
+    [
+        claiming.claim_after_money,
+        claiming.resend_when_unanswered,
+        settling.doubt_means_no,
+        settling.lost_answer_means_no,
+        choosing.choice_without_a_fence,
+    ],
 )
 def test_drawn_moves_find_a_broken_build(build: Build) -> None:
     with broken(build), pytest.raises(Breach):
