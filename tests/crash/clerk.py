@@ -24,11 +24,10 @@ class Form:
     buttons: Fields = field(default_factory=list)
     files: Mapping[str, File] = field(default_factory=dict)
 
-    def fill(self, *, tick: str = "", files: Mapping[str, File] | None = None, **answers: str) -> None:
-        """Tick all boxes of that name, choose files, and answer fields by their names."""
+    def fill(self, answers: Mapping[str, str], *, tick: str = "") -> None:
+        """Answer fields by their names, and tick all boxes of that name."""
         self.fields += [box for box in self.boxes if box[0] == tick]
         self.fields = [each for each in self.fields if each[0] not in answers] + list(answers.items())
-        self.files = files or {}
 
 
 class _Reader(HTMLParser):

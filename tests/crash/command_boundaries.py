@@ -182,7 +182,7 @@ COMMANDS = [
         prepare=_lost_file,
         change={"events label_file_missing": 1},
         deaths=around_commit("shipping.labels:record", after=Leaves.steps),
-        still_to_come=Boundary("before the file is noted", "shipping.engine.books:settle_file", Moment.before),
+        still_to_come=Boundary("before its first round", "shipping.engine.housekeeping:Housekeeper.run", Moment.before),
     ),
 ]
 

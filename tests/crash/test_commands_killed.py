@@ -1,4 +1,4 @@
-"""Each command of `manage.py` that is run by hand or on a schedule dies by SIGKILL, once and twice, and is run again."""
+"""Each command of `manage.py` that is run by hand or on a schedule dies by SIGKILL, once and twice, and runs again."""
 
 from collections import Counter
 from pathlib import Path

@@ -11,6 +11,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from shipping.models import Job, Label, Upload
+from shipping.views.help_pages import TOPICS
 from tests.crash.web_boundaries import DJANGOS_OWN_ACTIONS, DJANGOS_OWN_FORMS, HARMLESS, SCENES
 from tests.crash.web_scenes import Leaves
 from tests.support.addresses import patterns
@@ -42,7 +43,7 @@ def test_a_post_to_a_harmless_address_changes_nothing(clerk: User) -> None:
         "number": 1,
         "label_id": Label.objects.latest("pk").pk,
         "upload_id": Upload.objects.latest("pk").pk,
-        "slug": "stuck",
+        "slug": next(iter(TOPICS)),
     }
     browser = Client(raise_request_exception=False)
     before = _books()
@@ -52,8 +53,7 @@ def test_a_post_to_a_harmless_address_changes_nothing(clerk: User) -> None:
         browser = browser_of(clerk)
         arguments = {each: value for each, value in examples.items() if f":{each}>" in patterns()[name]}
         answer = browser.post(reverse(name, kwargs=arguments))
-        if answer.streaming:
-            assert list(answer.streaming_content)  # type: ignore[arg-type]
+        assert answer.getvalue() or answer.status_code in (302, 404), name
         assert answer.status_code < 500, name
     assert _books() == before
 

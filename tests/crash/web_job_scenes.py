@@ -40,7 +40,7 @@ def _page(name: str, **answers: str) -> Any:
 def filled(form: Form | None, **answers: str) -> Form | None:
     """A form with some of its fields answered; None stays None."""
     if form is not None:
-        form.fill(**answers)
+        form.fill(answers)
     return form
 
 

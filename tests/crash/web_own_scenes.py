@@ -39,7 +39,7 @@ def _many(action: str) -> Any:
     def fill(clerk: Clerk, jobs: list[Job]) -> Form | None:
         page = clerk.look_at(LIST)
         listed = next(each for each in page if ("_selected_action", str(jobs[0].pk)) in each.boxes)
-        listed.fill(action=action, select_across="0", index="0", tick="_selected_action")
+        listed.fill({"action": action, "select_across": "0", "index": "0"}, tick="_selected_action")
         asked = chosen(clerk.press(listed), LIST)
         # Its button is disabled, and so not there, when the command suits none of the jobs.
         return asked if asked is not None and asked.buttons and _has(asked, "fingerprint") else None

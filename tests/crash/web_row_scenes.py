@@ -46,7 +46,8 @@ def _all_failed(decision: str, scope: str) -> Any:
         many = [each for each in forms if each.action == f"{path}many/" and each.identity == "many"]
         if not many or ("decision", decision) not in many[0].buttons:
             return None
-        many[0].fill(tick="row" if scope == "ticked" else "", scope=scope, decision=decision, reason=REASON)
+        answers = {"scope": scope, "decision": decision, "reason": REASON}
+        many[0].fill(answers, tick="row" if scope == "ticked" else "")
         return many[0]
 
     return fill

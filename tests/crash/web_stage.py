@@ -96,10 +96,18 @@ class Stage:
         """
         let_a_lease_pass()
         with self.site() as site, self.worker():
-            wait_until(lambda: is_settled(job) or _press_on(site.clerk, job), SETTLE_SECONDS, what="the end of the job")
+            wait_until(lambda: _is_over(site.clerk, job), SETTLE_SECONDS, what="the end of the job")
 
     def _altered(self, death: Boundary | None) -> list[Alteration]:
         return [*self.alterations, *([death.alteration] if death is not None else [])]
+
+
+def _is_over(clerk: Clerk, job: Job) -> bool:
+    """Whether nothing moves any more; while something does, the button is pressed that the job waits for."""
+    if is_settled(job):
+        return True
+    _press_on(clerk, job)
+    return False
 
 
 def _press_on(clerk: Clerk, job: Job) -> None:

@@ -83,7 +83,8 @@ def _send_file(mode: str) -> Any:
     def fill(clerk: Clerk, _subject: None) -> Form | None:
         form = clerk.find("/uploads/new/", "/uploads/new/")
         if form is not None:
-            form.fill(files={"file": ("orders.csv", _file())}, mode=mode)
+            form.files = {"file": ("orders.csv", _file())}
+            form.fill({"mode": mode})
         return form
 
     return fill
@@ -97,19 +98,19 @@ def _ships_at_once(stage: Stage) -> None:
 
 def _act(name: str, **answers: str) -> Any:
     def fill(clerk: Clerk, upload: Upload) -> Form | None:
-        form = clerk.find(f"/uploads/{upload.pk}/", f"/uploads/{upload.pk}/{name}/")
-        return filled(form, **answers)
+        return filled(_form(clerk, upload, name), **answers)
 
     return fill
 
 
+def _form(clerk: Clerk, upload: Upload, name: str) -> Form | None:
+    return clerk.find(f"/uploads/{upload.pk}/", f"/uploads/{upload.pk}/{name}/")
+
+
 def _corrected(clerk: Clerk, upload: Upload) -> Form | None:
-    form = _act("correct")(clerk, upload)
-    if form is None:
-        return None
-    cells = [name for name, _value in form.fields if name.startswith("cell-")]
-    form.fill(**dict.fromkeys(cells, "12"))
-    return form
+    form = _form(clerk, upload, "correct")
+    cells = [name for name, _value in form.fields if name.startswith("cell-")] if form is not None else []
+    return filled(form, **dict.fromkeys(cells, "12"))
 
 
 def _ship(stage: Stage, _upload: Any) -> None:
