@@ -13,10 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from shipping.engine.letters import Preparation
 from shipping.states import JobStatus, RowStatus
 from tests.machine.carrier import Verdict
-from tests.machine.people import Play, Shown
+from tests.machine.people import Shown
 from tests.machine.promise import Breach
 from tests.machine.rest import answer, come_to_rest, go_on, next_step
 from tests.machine.stage import stage
+from tests.machine.tally import Tally
 from tests.machine.workers import Worker
 
 Condition = Callable[[Worker], object]
@@ -32,26 +33,6 @@ fates = st.sampled_from([Verdict.done, Verdict.lost])
 LEASE_OVER = 46.0
 waits = st.sampled_from([3.0, 7.0, 21.0, LEASE_OVER, 111.0, 200.0])
 ROWS = 3
-
-
-class Tally:
-    """How much was played: examples, moves, and how often what was out of the ordinary came about."""
-
-    def __init__(self) -> None:
-        self.examples = 0
-        self.moves = 0
-        self.charges = 0
-        self.late_charges = 0
-        self.last_broken_story: list[str] = []
-
-    def add(self, play: Play) -> None:
-        """Count what a play came to."""
-        self.examples += 1
-        self.moves += len(play.story)
-        self.charges += len(play.ledger.charges)
-        self.late_charges += sum(charge.late for charge in play.ledger.charges)
-        if play.is_broken:
-            self.last_broken_story = play.story
 
 
 class PromiseMachine(RuleBasedStateMachine):
