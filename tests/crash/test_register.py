@@ -58,9 +58,7 @@ def engine_functions() -> dict[str, ast.FunctionDef]:
 
 def transactions() -> set[str]:
     """The engine's functions that open a transaction."""
-    return {
-        name for name, node in engine_functions().items() if names_in(node) & OPENERS and node.name not in OPENERS
-    }
+    return {name for name, node in engine_functions().items() if names_in(node) & OPENERS and node.name not in OPENERS}
 
 
 def requests() -> set[str]:

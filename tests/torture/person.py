@@ -91,7 +91,7 @@ class Person:
     def decide(self, job_id: int, number: int, decision: str) -> Post | None:
         """The form that decides a row, if the row's page offers this decision now."""
         action = f"/recovery/{job_id}/rows/{number}/"
-        for form in self._forms(f"/jobs/{job_id}/rows/{number}/", action):
+        for form in self._forms_for(f"/jobs/{job_id}/rows/{number}/", action):
             shown = re.search(r'name="shown" value="([^"]+)"', form)
             if shown is not None and f'value="{decision}"' in form:
                 fields = {"shown": html.unescape(shown[1]), "decision": decision}
@@ -108,9 +108,9 @@ class Person:
 
     def _form(self, path: str, action: str) -> str | None:
         """The confirmed form of that action on a page, if the page has it. Raises NoAnswer."""
-        return next((form for form in self._forms(path, action) if 'name="confirmation"' in form), None)
+        return next((form for form in self._forms_for(path, action) if 'name="confirmation"' in form), None)
 
-    def _forms(self, path: str, action: str) -> list[str]:
+    def _forms_for(self, path: str, action: str) -> list[str]:
         """The forms of that action on a page. Raises NoAnswer."""
         forms: list[str] = re.findall(r"<form\b.*?</form>", self._look(path), re.DOTALL)
         return [form for form in forms if f'action="{action}"' in form or (path == action and "action=" not in form)]
