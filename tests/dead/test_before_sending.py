@@ -7,6 +7,7 @@ is in which a process has to be caught). It is recorded and shown when the proce
 """
 
 import signal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -16,8 +17,9 @@ from shipping.models import Job, Label, Row, Run
 from shipping.services import JobService
 from shipping.states import EventKind, RowStatus, RunEnd
 from tests.dead.freezing import is_stopped
+from tests.dead.waits import ROOMY, variables
 from tests.factories import make_job, row_of
-from tests.lies.scene import ASKS, FORGETFUL, ONCE, SENDS, WAITS, Guaranteed, at_work, play
+from tests.lies.scene import ASKS, FORGETFUL, ONCE, SENDS, Guaranteed, at_work, play
 from tests.support.altered import program
 from tests.support.auditing import audit
 from tests.support.by_reference import ADOPTING
@@ -27,22 +29,29 @@ from tests.support.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+WAITS = {**ROOMY, "SHIP_CONCURRENCY": 1}
 BY_REFERENCE = (ASKS, SENDS)
 FORGETTING = {"on": "buy", "action": "charge_again"}
 
 
+@pytest.fixture(autouse=True)
+def waits(liar: SandboxProcess, settings: Any) -> None:
+    """The waits of the processes, also for what this process says about them."""
+    for name, value in WAITS.items():
+        setattr(settings, name, value)
+
+
 def frozen_worker(sandbox: SandboxProcess, **options: bool) -> ChildProcess:
     """A worker that will stop before it sends its second purchase."""
-    variables = {name: f"{value:g}" for name, value in WAITS.items()} | {"SHIP_CONCURRENCY": "1"}
     alteration = ("tests.dead.freezing:freeze_before_sending", options)
-    return ChildProcess(program([alteration], "worker"), {**ADOPTING, **variables, "SANDBOX_URL": sandbox.url})
+    return ChildProcess(program([alteration], "worker"), {**ADOPTING, **variables(WAITS), "SANDBOX_URL": sandbox.url})
 
 
 def freeze(job: Job, process: ChildProcess) -> Run:
     """Wait until it is frozen with the claim of row 2, and until it counts as dead; returns its run."""
     assert process.process is not None
     pid = process.process.pid
-    wait_until(lambda: is_stopped(pid), what="the worker frozen")
+    wait_until(lambda: is_stopped(pid), 90, what="the worker frozen")
     wait_until(lambda: condition(fresh(job)) is Condition.interrupted, what="its lease over")
     run = Run.objects.get(job=job)
     assert (row_of(job, 2).status, row_of(job, 2).run_id) == (RowStatus.in_flight, run.pk)
@@ -61,7 +70,7 @@ def charged_for_row_2(job: Job, sandbox: SandboxProcess) -> list[str]:
 def buy_meanwhile(job: Job, clerk: User, sandbox: SandboxProcess) -> Label:
     """What others do until the job is over: ask, wait, believe, send again. Returns the label of row 2."""
     assert [charge["reference"] for charge in sandbox.ledger()] == [job.reference(1, 1)]
-    with at_work(sandbox):
+    with at_work(sandbox, **variables(WAITS)):
         play(job, clerk)
     label = row_of(job, 2).label
     assert label is not None

@@ -17,6 +17,7 @@ from shipping.models import Job, Row, Run
 from shipping.services import JobService
 from shipping.states import JobStatus, RowStatus, RunEnd
 from tests.dead.machine import LIBRARY, WallClock
+from tests.dead.waits import ROOMY, variables
 from tests.factories import make_job
 from tests.lies.scene import SENDS
 from tests.support.altered import Alteration, program
@@ -32,14 +33,13 @@ HOUR = 3600
 NOTHING: Alteration = ("builtins:dict", {})
 # Every purchase is a moment on its way, so that there always are some in flight.
 SLOW = {"on": "buy", "action": "delay", "seconds": 0.5}
-# Room for a carrier on a busy machine; the rules of the system checks are kept.
-WAITS = {"REQUEST_TIMEOUT_SECONDS": 4.0, "LEASE_SECONDS": 13.0, "SHIP_CONCURRENCY": 3.0}
+WAITS = {**ROOMY, "SHIP_CONCURRENCY": 3}
 
 
 def altered(sandbox: SandboxProcess, alteration: Alteration, *command: str, **extra: str) -> ChildProcess:
     """A command of the product in an altered process."""
-    variables = {**ADOPTING, **{name: f"{value:g}" for name, value in WAITS.items()}}
-    return ChildProcess(program([alteration], *command), {**variables, "SANDBOX_URL": sandbox.url, **extra})
+    environment = {**ADOPTING, **variables(WAITS), "SANDBOX_URL": sandbox.url, **extra}
+    return ChildProcess(program([alteration], *command), environment)
 
 
 @pytest.fixture(autouse=True)
@@ -92,12 +92,12 @@ def test_a_wall_clock_that_jumps_decides_nothing(
     jump: int, adopting: SandboxProcess, clerk: User, tmp_path: Path
 ) -> None:
     clock = WallClock(tmp_path)
-    variables = {"QUIET_SECONDS": "6", **clock.environment}
+    faked = {"QUIET_SECONDS": "6", **clock.environment}
     alteration: Alteration = ("tests.dead.machine:sleep_by_select", {})
     adopting.faults([SLOW])
     job = make_job(ROWS, carrier=SENDS.carrier)
     JobService().start(job.pk)
-    with altered(adopting, alteration, "worker", **variables) as worker:
+    with altered(adopting, alteration, "worker", **faked) as worker:
         wait_until(lambda: fresh(job).successful_rows >= 2 and in_flight(job), 60, what="claims in flight")
         clock.jump(jump)
         bought = fresh(job).successful_rows
@@ -107,7 +107,7 @@ def test_a_wall_clock_that_jumps_decides_nothing(
     assert_it_has_jumped(job, jump)
     assert condition(fresh(job)) is Condition.interrupted
     clock.jump(2 * jump)
-    with altered(adopting, alteration, "worker", **variables):
+    with altered(adopting, alteration, "worker", **faked):
         handle_recovery_choice(RecoveryChoice.resume, job.pk, JobService(), actor=clerk)
         wait_until(lambda: over(job), 90, what="the job completed")
     assert Run.objects.filter(job=job).exclude(started_at=None).count() == 2, "a run was taken for dead"

@@ -18,6 +18,7 @@ from shipping.models.clock import book_now
 from shipping.services import JobService
 from shipping.states import JobStatus, RowStatus, RunEnd
 from tests.dead.freezing import is_stopped
+from tests.dead.waits import ROOMY, variables
 from tests.factories import make_job
 from tests.lies.scene import ONCE, SENDS, Guaranteed, at_work, play
 from tests.support.altered import program
@@ -32,14 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ROWS = 16
 WIDTH = 3
 # Questions go on for as long as the look-up is down, and bring no row to a person.
-WAITS = {
-    "REVIEW_AFTER_QUESTIONS": 1000,
-    "SHIP_CONCURRENCY": WIDTH,
-    # Room for a carrier on a busy machine; the rules of the system checks are kept.
-    "REQUEST_TIMEOUT_SECONDS": 4,
-    "LEASE_SECONDS": 13,
-}
-VARIABLES = {name: str(value) for name, value in WAITS.items()}
+WAITS = {**ROOMY, "REVIEW_AFTER_QUESTIONS": 1000, "SHIP_CONCURRENCY": WIDTH}
 # Each answer is a while on its way; the charge is not.
 FAULTS = [
     {"on": "buy", "action": "delay", "when": "after", "seconds": 1.5},
@@ -61,14 +55,14 @@ def fresh(job: Job) -> Job:
 def sleeper(sandbox: SandboxProcess) -> ChildProcess:
     """A worker that will be frozen with purchases in the air."""
     freezing = ("tests.dead.freezing:freeze_while_waiting", {"purchase": 3 * WIDTH, "seconds": 0.6})
-    return ChildProcess(program([freezing], "worker"), {**ADOPTING, **VARIABLES, "SANDBOX_URL": sandbox.url})
+    return ChildProcess(program([freezing], "worker"), {**ADOPTING, **variables(WAITS), "SANDBOX_URL": sandbox.url})
 
 
 def freeze(job: Job, process: ChildProcess, sandbox: SandboxProcess) -> set[int]:
     """Wait until it is frozen; returns the ids of the rows that were charged and whose answers it has not taken."""
     assert process.process is not None
     pid = process.process.pid
-    wait_until(lambda: is_stopped(pid), 60, what="the worker frozen")
+    wait_until(lambda: is_stopped(pid), 90, what="the worker frozen")
     awaited = Row.objects.filter(job=job, status=RowStatus.in_flight, run__isnull=False)
     wait_until(
         lambda: {job.reference(row.number, 1) for row in awaited} <= {each["reference"] for each in sandbox.ledger()},
@@ -114,7 +108,7 @@ def test_it_claims_nothing_and_what_it_had_sent_is_recorded(
         choose(job, clerk)
         run.refresh_from_db()
         assert run.end_reason == RunEnd.died
-        with at_work(liar, **VARIABLES):
+        with at_work(liar, **variables(WAITS)):
             untouched = Row.objects.filter(job=job, claims=0)
             goes_on = fresh(job).status == JobStatus.running
             if goes_on:
