@@ -38,7 +38,6 @@ def test_its_scene_breaks_nothing_of_the_sound_product(played: dict[str, Control
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(not PAGE.exists(), reason="docs/promise.md is not written yet")
 def test_the_page_shows_what_caught_each_build(played: dict[str, Control]) -> None:
     assert table_in(PAGE.read_text("utf-8")) == as_markdown(list(played.values())), (
         "Put what `python -m tests.sabotage --markdown` prints between the two comments of docs/promise.md."
