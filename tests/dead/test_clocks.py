@@ -73,9 +73,8 @@ def send_late_purchases(job: Job, sandbox: SandboxProcess, *, late: float) -> se
     flight.
     """
     sandbox.faults([{**SLOW, "seconds": late}])
-    before = claims(job)
-    wait_until(lambda: claims(job) >= before + 3 and in_flight(job) >= 3, 60, what="late purchases in flight")
-    wait_until(lambda: sandbox.faults()[0]["hits"] >= 1, what="a late purchase at the carrier")
+    # One is enough: a worker whose purchases were not answered in time sends but one at a time for a while.
+    wait_until(lambda: sandbox.faults()[0]["hits"] and in_flight(job), 60, what="a late purchase at the carrier")
     sandbox.faults([SLOW])
     return set(Row.objects.filter(job=job, status=RowStatus.in_flight).values_list("pk", flat=True))
 

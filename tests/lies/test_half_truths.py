@@ -167,7 +167,7 @@ def wait_for_the_late_request(sandbox: SandboxProcess, extra: int, job: Job) -> 
 
 def test_a_number_that_was_given_to_two_rows_is_kept_for_both(liar: SandboxProcess, clerk: User) -> None:
     job = begin(ONCE, liar, [[{**_BUY, "action": "earlier_tracking"}]])
-    with at_work(liar):
+    with at_work(liar, SHIP_CONCURRENCY="1"):
         play(job, clerk)
     numbers = [row_of(job, number).label.tracking_number for number in (1, 2, 3)]  # type: ignore[union-attr]
     charged = {charge["reference"]: charge["tracking_code"] for charge in liar.ledger()}
