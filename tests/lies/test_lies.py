@@ -91,6 +91,7 @@ def what_is_wrong(job: Job, lie: Lie, place: int) -> list[str]:
         wrong.append("nobody wrote down that it was in doubt")
     if lie.charged and not row.label.adopted:
         wrong.append("what was bought was not adopted")
-    if (row.claims == 1) is not lie.charged:
-        wrong.append(f"it was sent {row.claims} times")
+    # The other way round it may have been claimed again: with no time left to send it, which charges nothing.
+    if not lie.charged and row.claims == 1:
+        wrong.append("it was not sent again")
     return wrong
