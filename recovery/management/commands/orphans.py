@@ -1,30 +1,28 @@
 """`manage.py orphans`: charges that no row owns, at the terminal."""
 
-import json
 import shlex
 import sys
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error as DatabaseError
+from django.core.management.base import CommandError, CommandParser
 
 from recovery.comparison import Stage, Standing, standing_of
 from recovery.orphan_plans import OrphanDecision, OrphanPlan
 from recovery.orphans import adopt_orphan, confirm_orphan, void_orphan, what_became_of
 from recovery.prompt import NO_WORKER
+from recovery.terminal import REFUSED, TerminalCommand
 from recovery.wording import count, one_line
 from shipping.comparing import work
 from shipping.models import Comparison, Job, Label, Orphan
-from shipping.services import JobService, Refused, UnknownJob
+from shipping.services import Refused
 from shipping.templatetags.money import money
 from shipping.voids import end_of_voiding
 
 COMPARE = "compare"
-FAILED, REFUSED = 1, 2
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = (
         "List the charges that the carrier lists for a job and no row owns; have a worker compare the job with the"
         " carrier's list; adopt or void one. Without --confirm, adopt and void only say what they would do. Exit codes:"
@@ -37,25 +35,11 @@ class Command(BaseCommand):
         parser.add_argument("purchase", metavar="PURCHASE", nargs="?", help="the carrier's id of the charge")
         parser.add_argument("--here", action="store_true", help="compare: do it in this process, without a worker")
         parser.add_argument("--confirm", metavar="TOKEN", help="the token that came with what adopt or void would do")
-        parser.add_argument("--reason", default="", help="why; kept with the job")
-        parser.add_argument("--user", metavar="USERNAME", help="who decides; kept with the job")
-        parser.add_argument("--json", action="store_true", help="one JSON object on stdout, errors too")
+        self.add_person_and_form(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        self.as_json: bool = options["json"]
-        self.service = JobService()
-        try:
-            self._run(options)
-        except Refused as error:
-            self._fail(error, REFUSED)
-        except DatabaseError as error:
-            self._fail(error, FAILED)
-
-    def _run(self, options: dict[str, Any]) -> None:
-        job = self.service.find_job(options["job"])
-        if job is None:
-            raise UnknownJob(f"There is no job {options['job']!r}.")
-        actor = self._user(options["user"])
+    def run(self, options: dict[str, Any]) -> None:
+        job = self.job(options["job"])
+        actor = self.person(options["user"])
         if options["what"] is None:
             self._list(job)
         elif options["what"] == COMPARE:
@@ -77,7 +61,7 @@ class Command(BaseCommand):
         ]
         if self.as_json:
             told = {"job_id": job.pk, "comparison": standing.stage.value, "orphans": [_plain(plan) for plan in plans]}
-            self._print_json(told)
+            self.print_json(told)
             return
         self.stdout.write(_stands(standing))
         for plan in plans:
@@ -90,7 +74,7 @@ class Command(BaseCommand):
         alive = self.service.worker_alive()
         message = "A worker will compare the job." if ordered else "The job is being compared already."
         if self.as_json:
-            self._print_json({"action": COMPARE, "job_id": job.pk, "ordered": ordered, "worker_alive": alive})
+            self.print_json({"action": COMPARE, "job_id": job.pk, "ordered": ordered, "worker_alive": alive})
             return
         self.stdout.write(f"{message} What is found: manage.py orphans {job.pk}")
         if not alive:
@@ -124,7 +108,7 @@ class Command(BaseCommand):
         sentences = plan.sentences(decision, void_until=until)
         if self.as_json:
             told = {**_plain(plan), "requires_confirmation": True, "plan": sentences, "confirmation": confirmation}
-            self._print_json(told | {"error": "It has to be confirmed.", "exit_code": REFUSED})
+            self.print_json(told | {"error": "It has to be confirmed.", "exit_code": REFUSED})
         else:
             command = [sys.executable, sys.argv[0], "orphans", job.code, decision.value, orphan.purchase_id]
             command += ["--confirm", confirmation]
@@ -137,7 +121,7 @@ class Command(BaseCommand):
         what = "is recorded" if decision == OrphanDecision.adopt else "is recorded, and its void is on its way"
         message = f"Row {label.row.number}: the label {one_line(label.tracking_number)} {what}."
         if self.as_json:
-            self._print_json({"action": decision.value, "job_id": job.pk, "label": label.pk, "message": message})
+            self.print_json({"action": decision.value, "job_id": job.pk, "label": label.pk, "message": message})
         else:
             self.stdout.write(message)
 
@@ -150,22 +134,6 @@ class Command(BaseCommand):
         if found is None:
             raise Refused(f"No charge {purchase!r} is on the list of this job; compare it first.")
         return found
-
-    def _user(self, username: str | None) -> User | None:
-        if username is None:
-            return None
-        user = User.objects.filter(username=username, is_active=True).first()
-        if user is None:
-            raise Refused(f"There is no active user {username!r}.")
-        return user
-
-    def _print_json(self, value: dict[str, Any]) -> None:
-        self.stdout.write(json.dumps(value, ensure_ascii=False))
-
-    def _fail(self, error: Exception, code: int) -> None:
-        if self.as_json:
-            self._print_json({"error": str(error), "kind": type(error).__name__, "exit_code": code})
-        raise CommandError(str(error), returncode=code) from error
 
 
 def _stands(standing: Standing) -> str:

@@ -1,6 +1,5 @@
 """`manage.py recover`: interrupted jobs at the terminal."""
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -10,8 +9,7 @@ from enum import Enum
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error as DatabaseError
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from recovery.choices import UnknownChoice, handle_recovery_choice
@@ -19,15 +17,15 @@ from recovery.confirmation import RecoveryChoice
 from recovery.facts import InterruptedJobInfo, describe, interrupted_jobs
 from recovery.plan import plan_choice
 from recovery.prompt import NO_WORKER, get_recovery_prompt
+from recovery.terminal import REFUSED, TerminalCommand
 from recovery.wording import count, one_line
 from shipping.models import Job
 from shipping.refusals import require_interrupted
-from shipping.services import JobService, Refused, UnknownJob
+from shipping.services import JobService, Refused
 from shipping.states import RowStatus
 from shipping.templatetags.money import money
 
 CHECK = "check"
-FAILED, REFUSED = 1, 2
 DOUBTS_SHOWN = 20
 
 
@@ -62,7 +60,7 @@ class Orders:
         )
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     help = (
         "List interrupted jobs; with JOB, show one and ask what to do; with a choice, do it. Exit codes: 0 done,"
         " 2 refused (nothing was changed), 1 failed."
@@ -75,27 +73,15 @@ class Command(BaseCommand):
         parser.add_argument("--void-first", action="store_true", help="restart: void the old labels first")
         parser.add_argument("--retry-failed", action="store_true", help="resume: try all failed rows again")
         parser.add_argument("--skip-failed-row", action="store_true", help="resume: leave out the row it stopped at")
-        parser.add_argument("--reason", default="", help="why; kept with the job")
-        parser.add_argument("--user", metavar="USERNAME", help="who chooses; kept with the job")
-        parser.add_argument("--json", action="store_true", help="one JSON object on stdout, errors too; asks nothing")
+        self.add_person_and_form(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        self.as_json: bool = options["json"]
-        self.service = JobService()
-        try:
-            self._run(options)
-        except Refused as error:
-            self._fail(error, REFUSED)
-        except DatabaseError as error:
-            self._fail(error, FAILED)
-
-    def _run(self, options: dict[str, Any]) -> None:
+    def run(self, options: dict[str, Any]) -> None:
         if options["job"] is None:
             self._list()
             return
-        job = self._job(options["job"])
+        job = self.job(options["job"])
         orders = Orders(
-            actor=self._user(options["user"]),
+            actor=self.person(options["user"]),
             reason=options["reason"],
             confirmation=options["confirm"],
             void_first=options["void_first"],
@@ -113,7 +99,7 @@ class Command(BaseCommand):
 
     def _list(self) -> None:
         if self.as_json:
-            self._print_json({"interrupted": [_plain(info) for info in interrupted_jobs(self.service)]})
+            self.print_json({"interrupted": [_plain(info) for info in interrupted_jobs(self.service)]})
             return
         number = 0
         for info in interrupted_jobs(self.service):
@@ -132,7 +118,7 @@ class Command(BaseCommand):
                 choice.value: {"plan": plan.sentences(), "confirmation": plan.confirmation}
                 for choice, plan in plans.items()
             }
-            self._print_json({"job": _plain(info), "prompt": get_recovery_prompt(info), "choices": told})
+            self.print_json({"job": _plain(info), "prompt": get_recovery_prompt(info), "choices": told})
             return
         self.stdout.write(get_recovery_prompt(info))
         answer = self._answer("Your choice: ")
@@ -157,7 +143,7 @@ class Command(BaseCommand):
             self._tell(result)
             return
         if self.as_json:
-            self._print_json({**result, "error": "A restart has to be confirmed.", "exit_code": REFUSED})
+            self.print_json({**result, "error": "A restart has to be confirmed.", "exit_code": REFUSED})
         else:
             self._tell_warning(result)
             self.stdout.write(f"To go ahead: {_command_to_confirm(job, orders, result['confirmation'])}")
@@ -172,7 +158,7 @@ class Command(BaseCommand):
             f"Row {row.number} ({one_line(row.recipient)}): {one_line(row.answer) or 'not asked yet'}" for row in doubts
         ]
         if self.as_json:
-            self._print_json(
+            self.print_json(
                 {"action": CHECK, "job_id": job.pk, "asked": asked, "message": message, "rows": lines}
                 | {"worker_alive": worker_alive}
             )
@@ -183,23 +169,9 @@ class Command(BaseCommand):
 
     # --- Reading and telling -----------------------------------------------------------------------------
 
-    def _job(self, name: str) -> Job:
-        job = self.service.find_job(name)
-        if job is None:
-            raise UnknownJob(f"There is no job {name!r}.")
-        return job
-
     def _with_last_sign(self, job: Job) -> Job:
         """The job as `interrupted_jobs()` gives it, if it is still among them."""
         return self.service.interrupted_jobs().filter(pk=job.pk).first() or job
-
-    def _user(self, username: str | None) -> User | None:
-        if username is None:
-            return None
-        user = User.objects.filter(username=username, is_active=True).first()
-        if user is None:
-            raise Refused(f"There is no active user {username!r}.")
-        return user
 
     def _answer(self, question: str) -> str:
         """One line from stdin, a terminal or a pipe. Raises NotChosen when there is none."""
@@ -216,7 +188,7 @@ class Command(BaseCommand):
 
     def _tell(self, result: dict[str, Any]) -> None:
         if self.as_json:
-            self._print_json(result)
+            self.print_json(result)
         else:
             self.stdout.write(result["message"])
 
@@ -224,14 +196,6 @@ class Command(BaseCommand):
         self.stdout.write("\n".join([result["warning"], *result["plan"], *_first_rows(result)]))
         cost, again = money(result["cost_cents"], result["currency"]), money(result["again_cents"], result["currency"])
         self.stdout.write(f"The labels cost {cost}; the same again would cost about {again}.")
-
-    def _print_json(self, value: dict[str, Any]) -> None:
-        self.stdout.write(json.dumps(value, ensure_ascii=False))
-
-    def _fail(self, error: Exception, code: int) -> None:
-        if self.as_json:
-            self._print_json({"error": str(error), "kind": type(error).__name__, "exit_code": code})
-        raise CommandError(str(error), returncode=code) from error
 
 
 def _parse(choice: str) -> RecoveryChoice:
