@@ -11,7 +11,7 @@ from shipping.sandbox.faults import Endpoint
 from shipping.services import JobService
 from tests.crash import web_jobs
 from tests.crash.arming import Boundary, Moment
-from tests.crash.web_books import breaches_when_over
+from tests.crash.web_books import breaches_when_over, let_back_offs_pass
 from tests.crash.web_scenes import put
 from tests.crash.web_stage import DEATH_SECONDS, Stage
 from tests.factories import row_of
@@ -131,7 +131,8 @@ def test_a_carrier_that_died_in_a_request_has_every_charge_in_the_books_in_the_e
             assert sender.wait(DEATH_SECONDS) == 0, stage.nursery.last_words()
     stage.see_through(job)
     assert not breaches_when_over(job, carrier.ledger())
-    stage.work_until(lambda: not Label.objects.filter(job=job, file="").exists(), what="the labels' files")
+    let_back_offs_pass()
+    stage.work_until(lambda: not Label.objects.file_missing().filter(job=job).exists(), what="the labels' files")
 
 
 def _arm(carrier: SandboxProcess, request: Request, boundary: Boundary, *, after: int) -> None:

@@ -60,6 +60,15 @@ def let_a_lease_pass() -> None:
     Upload.objects.filter(beat__isnull=False).update(beat=F("beat") - 3600)
 
 
+def let_back_offs_pass() -> None:
+    """As if all the time had passed for which a carrier that did not answer is left alone. What was never sent stays
+    so: a void is marked as sent by the time when it may be sent again.
+    """
+    Row.objects.owed().update(ask_after=0.0)
+    Label.objects.void_owed().filter(void_after__gt=0).update(void_after=1.0)
+    Label.objects.file_missing().update(fetch_after=0.0)
+
+
 def is_settled(job: Job) -> bool:
     """Whether nothing moves any more by itself: the job is over, no answer is owed and no void is out."""
     job.refresh_from_db()

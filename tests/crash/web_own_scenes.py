@@ -52,8 +52,7 @@ def _has(form: Form, name: str) -> bool:
 
 
 def _see_all_through(stage: Stage, jobs: list[Job]) -> None:
-    for job in jobs:
-        stage.see_through(job)
+    stage.see_through(*jobs)
 
 
 BETWEEN = [

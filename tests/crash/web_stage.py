@@ -7,12 +7,13 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from shipping.liveness import Condition, condition
 from shipping.models import Job
 from tests.crash.arming import Boundary, Moment
 from tests.crash.clerk import Clerk
-from tests.crash.web_books import is_settled, let_a_lease_pass
+from tests.crash.web_books import is_settled, let_a_lease_pass, let_back_offs_pass
 from tests.support.altered import Alteration
 from tests.support.nursery import Forked, Nursery
 from tests.support.processes import wait_until
@@ -90,13 +91,16 @@ class Stage:
         with self.site() as site:
             _press_on(site.clerk, job)
 
-    def see_through(self, job: Job) -> None:
-        """What a person does with a job until it is over and nothing moves any more: starts it, carries it on, resumes
-        it, and has the carrier asked.
+    def see_through(self, *jobs: Job) -> None:
+        """What a person does with jobs until they are over and nothing moves any more: starts them, carries them on,
+        resumes them, and has the carrier asked.
         """
         let_a_lease_pass()
+        let_back_offs_pass()
         with self.site() as site, self.worker():
-            wait_until(lambda: _is_over(site.clerk, job), SETTLE_SECONDS, what="the end of the job")
+            for job in jobs:
+                over = partial(_is_over, site.clerk, job)
+                wait_until(over, SETTLE_SECONDS, what="the end of the job")
 
     def _altered(self, death: Boundary | None) -> list[Alteration]:
         return [*self.alterations, *([death.alteration] if death is not None else [])]
