@@ -23,7 +23,7 @@ run: $(INSTALLED) ## Serve one's own data, kept under var/ (PORT=8000 SANDBOX_PO
 	@exec $(BIN)/python -m shipping.project.run
 
 # Tests mostly wait, for carriers, leases and processes that die; JOBS=0 runs them in one process, for a debugger.
-SIDE_BY_SIDE = -n $(or $(JOBS),4) --dist loadgroup
+SIDE_BY_SIDE = -n $(or $(JOBS),4) --dist loadgroup --no-loadscope-reorder
 
 # The tests in the browser are about pages, not about the database: on PostgreSQL they run only when asked for, with
 # ARGS="-m browser" (the last -m counts).

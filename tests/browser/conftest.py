@@ -44,6 +44,7 @@ def find_chromium() -> str | None:
     return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark these tests, so that `-m "not browser"` leaves them out, and put them behind all others. Where there is no
     browser, leave them out; in CI they stay, and fail.
