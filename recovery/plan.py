@@ -45,9 +45,7 @@ def plan_resume(job: Job, job_service: JobService, common: dict[str, Any] | None
     """What a resume would do at this moment; `common` is what `plan_all` has read already."""
     common = common or _common(job, job_service)
     retried = _rows_that_resume_retries(job, job_service)
-    halted = None
-    if job.error_row_number is not None:
-        halted = job_service.get_rows(job.pk).filter(number=job.error_row_number).first()
+    halted = job_service.halting_row(job) if job.error_row_number is not None else None
     again_rows, again_cents = job_service.restart_left(job)
     estimated = None
     if job.successful_rows:
@@ -55,7 +53,7 @@ def plan_resume(job: Job, job_service: JobService, common: dict[str, Any] | None
     return ResumePlan(
         **common,
         confirmation=confirm(RecoveryChoice.resume, job.pk, common["facts"]),
-        halted_row_number=job.error_row_number,
+        halted_row_number=halted.number if halted else None,
         halted_recipient=halted.recipient if halted else "",
         retried_rows=retried,
         again_rows=again_rows,

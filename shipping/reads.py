@@ -41,6 +41,14 @@ class JobReads:
         """The job, or None when there is none of that id."""
         return Job.objects.filter(pk=job_id).first()
 
+    def halting_row(self, job: Job) -> Row | None:
+        """The row at which a job stopped, as long as it can be tried again or left out. None where no row stopped it,
+        and for one whose purchase was answered after all: it may be bought by now, or in review.
+        """
+        return job.rows.filter(
+            number=job.error_row_number or 0, status__in=[RowStatus.failed, RowStatus.pending]
+        ).first()
+
     def find_job(self, name: str) -> Job | None:
         """The job of that code (in any case) or, failing that, of that id; None when there is none."""
         job = Job.objects.filter(code=name.strip().upper()).first()

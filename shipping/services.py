@@ -282,8 +282,7 @@ class JobService(JobErrands):
         return Outcome(job=job, in_flight_rows=in_flight)
 
     def _skip_halting_row(self, job: Job, actor: User | None, expected: Facts | None) -> int | None:
-        number = job.error_row_number or 0
-        row = job.rows.filter(number=number, status__in=[RowStatus.failed, RowStatus.pending]).first()
+        row = self.halting_row(job)
         if row is None:
             raise Refused(_("There is no failed row to skip."))
         require_undecided(job, row, expected)

@@ -7,12 +7,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from recovery.confirmation import BadConfirmation, RecoveryChoice, confirmed_facts
+from recovery.forms import ResumeForm
 from recovery.plan import plan_cancel, plan_choice, plan_restart, plan_resume
 from shipping.models import Job
 from shipping.services import JobService
 from shipping.states import Sweep
 from tests.factories import (
     claim_row,
+    complete_row,
     fail_row,
     halt_job,
     make_dead_run,
@@ -125,3 +127,15 @@ def test_the_number_of_queries_does_not_grow_with_the_job(service: JobService, d
             plan_choice(choice, small, service)
         with django_assert_num_queries(len(captured)):
             plan_choice(choice, large, service)
+
+
+def test_resume_speaks_of_the_row_that_stopped_the_job_only_while_it_can_be_tried_again(service: JobService) -> None:
+    job = mixed_job()
+    Job.objects.filter(pk=job.pk).update(error_row_number=7)
+    claimed = row_of(job, 7)
+    assert plan_resume(Job.objects.get(pk=job.pk), service).halted_row_number is None
+    complete_row(claimed, adopted=True)
+    plan = plan_resume(Job.objects.get(pk=job.pk), service)
+    assert plan.halted_row_number is None
+    assert not any("at which it stopped" in sentence for sentence in plan.sentences())
+    assert "halting_row" not in ResumeForm.shown_with(plan).fields

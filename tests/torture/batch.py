@@ -290,7 +290,7 @@ class Batch:
         elif choice == "cancel":
             handle_recovery_choice(choice, job_id, service, actor=self.clerk)
         else:
-            skip = self._skips() and self.job.error_row_number is not None
+            skip = self._skips() and service.halting_row(self.job) is not None
             handle_recovery_choice(choice, job_id, service, actor=self.clerk, skip_failed_row=skip)
 
     def _choice(self) -> str:
