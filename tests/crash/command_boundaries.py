@@ -4,12 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recovery.orphan_plans import OrphanDecision
+from recovery.orphans import confirm_orphan
 from recovery.plan import plan_restart
-from shipping.models import Label
+from shipping.models import Label, Orphan
 from shipping.services import JobService
 from tests.crash import web_jobs
 from tests.crash.arming import Boundary, Moment
-from tests.crash.web_job_scenes import ISSUES_RUN
+from tests.crash.web_job_scenes import ERRAND_SENT, ISSUES_RUN
+from tests.crash.web_orphan_scenes import (
+    ADOPTED,
+    COMPARISON_ENDS,
+    ORDERED,
+    SETTLED,
+    VOIDED,
+    charged_behind_our_back,
+)
 from tests.crash.web_scenes import Death, Leaves, around_commit, put
 from tests.crash.web_stage import CLAIM
 from tests.factories import make_sender
@@ -17,7 +27,7 @@ from tests.orders.conftest import numbered_orders, order_file
 from tests.support.altered import Alteration
 
 ORDERS = 5
-# Exit codes: Django's own for a command that is refused, and that of `recover`.
+# Exit codes: Django's own for a command that is refused, and that of `recover` and `orphans`.
 REFUSED, NOT_CHOSEN = 1, 2
 
 
@@ -25,7 +35,8 @@ REFUSED, NOT_CHOSEN = 1, 2
 class Command:
     """A command that changes the books by `change`, and when it has done all of that and is run again by `repeated`,
     ending with the exit code `again`. `worker_death` is where the worker dies that does what it ordered,
-    and `still_to_come` a place that it reaches however much of it was done before.
+    and `still_to_come` a place that it reaches however much of it was done before. With `after_a_lease`, what it left
+    counts as somebody's work until then.
     """
 
     name: str
@@ -36,6 +47,7 @@ class Command:
     repeated: Mapping[str, int] = field(default_factory=dict)
     worker_death: Boundary | None = None
     still_to_come: Boundary | None = None
+    after_a_lease: bool = False
     alterations: Sequence[Alteration] = field(default_factory=list)
 
 
@@ -54,6 +66,20 @@ def _choice(choice: str, **options: bool) -> Callable[[Path], list[str]]:
         if choice == "restart":
             arguments += ["--confirm", plan_restart(job, JobService()).confirmation]
         return arguments
+
+    return prepare
+
+
+def _compare_here(_directory: Path) -> list[str]:
+    return ["orphans", str(web_jobs.with_rows_in_review(bought=True, rows=1).pk), "compare", "--here"]
+
+
+def _orphan(decision: OrphanDecision) -> Callable[[Path], list[str]]:
+    def prepare(_directory: Path) -> list[str]:
+        job = charged_behind_our_back()
+        orphan = Orphan.objects.select_related("job", "row__label").get(job=job)
+        confirmation = confirm_orphan(orphan, job, decision)
+        return ["orphans", str(job.pk), decision.value, orphan.purchase_id, "--confirm", confirmation]
 
     return prepare
 
@@ -91,6 +117,8 @@ _STARTED = {
     **ISSUES_RUN,
 }
 _LOCK = "shipping.orders.importer:_lock_for_import"
+_TURN = "shipping.comparing.work:Turn"
+_COMPARED = {"events comparison_ordered": 1, "events compared": 1}
 _CHOSEN = {**ISSUES_RUN, "runs died": 1}
 _SERVICE = around_commit("shipping.services:record")
 _QUEUED = Death(Boundary("after its ticket is queued", "shipping.runs:enqueue", Moment.after), Leaves.all)
@@ -163,6 +191,39 @@ COMMANDS = [
         change={"rows to be asked about": 2, "events check_requested": 1},
         deaths=around_commit("shipping.errands:record"),
         repeated={"events check_requested": 1},
+    ),
+    Command(
+        name="orphans compare",
+        prepare=_compare_here,
+        change={"comparisons done": 1, "charges that no row owns": 1, **_COMPARED},
+        # Compared once more, the charge is found once more, and stays one.
+        repeated=_COMPARED,
+        deaths=[
+            ORDERED[0],
+            Death(ORDERED[1].boundary, Leaves.steps),
+            _step("after its work is taken", "shipping.comparing.work:Audit.of", Moment.after_commit),
+            _step("before the charges are committed", f"{_TURN}._orphan", Moment.before_commit),
+            _step("after the charges are committed", f"{_TURN}._orphan", Moment.after_commit),
+            Death(COMPARISON_ENDS, Leaves.steps),
+            Death(Boundary("after its end is committed", COMPARISON_ENDS.point, Moment.after_commit), Leaves.all),
+        ],
+        still_to_come=COMPARISON_ENDS,
+        after_a_lease=True,
+    ),
+    Command(
+        name="orphans adopt",
+        prepare=_orphan(OrphanDecision.adopt),
+        change=ADOPTED,
+        deaths=SETTLED,
+        again=NOT_CHOSEN,
+    ),
+    Command(
+        name="orphans void",
+        prepare=_orphan(OrphanDecision.void),
+        change=VOIDED,
+        deaths=SETTLED,
+        again=NOT_CHOSEN,
+        worker_death=ERRAND_SENT,
     ),
     Command(
         name="set_sender",

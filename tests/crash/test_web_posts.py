@@ -10,12 +10,19 @@ from django.contrib.auth.models import User
 from shipping.models import Job
 from tests.crash.arming import Boundary, Moment
 from tests.crash.clerk import Form
-from tests.crash.web_books import breaches_when_over, facts, let_a_lease_pass, moved, uploads_are_settled
+from tests.crash.web_books import (
+    breaches_when_over,
+    charges_beside_orphans,
+    facts,
+    let_a_lease_pass,
+    moved,
+    uploads_are_settled,
+)
 from tests.crash.web_boundaries import SCENES
 from tests.crash.web_scenes import Death, Leaves, Scene
 from tests.crash.web_stage import Site, Stage
 from tests.factories import make_sender
-from tests.support.ledger import compare_at_any_time
+from tests.support.ledger import assert_doubts_are_shown, compare_at_any_time
 from tests.torture.person import NoAnswer
 
 # A worker that takes the work on an upload up, and dies with it.
@@ -150,9 +157,11 @@ class Play:
         assert self.is_done, moved(self.before, facts())
 
     def _compare_with_ledger(self) -> None:
+        charges = charges_beside_orphans(self.stage.sandbox.ledger())
         for job in Job.objects.all():
-            found = compare_at_any_time(job, self.stage.sandbox.ledger())
+            found = compare_at_any_time(job, charges)
             assert not found.breaches, found
+            assert_doubts_are_shown(job, charges)
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,23 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import F, Model, QuerySet, Sum
 
-from shipping.models import Event, Job, Label, Preference, RememberedMapping, Row, Run, Sender, Upload
+from recovery.orphan_plans import OrphanDecision
+from shipping.engine.settle import NEVER
+from shipping.models import (
+    Comparison,
+    Event,
+    Job,
+    Label,
+    Orphan,
+    Preference,
+    RememberedMapping,
+    Row,
+    Run,
+    Sender,
+    Upload,
+)
 from shipping.states import EventKind
-from tests.support.ledger import compare_when_over
+from tests.support.ledger import TAKEN_BACK, compare_when_over
 
 
 def facts() -> Counter[str]:
@@ -24,6 +38,8 @@ def facts() -> Counter[str]:
         (Label, "void_requested"),
         (Event, "kind"),
         (Upload, "status"),
+        (Comparison, "status"),
+        (Orphan, "outcome"),
     ):
         found += _by(model, column)
     found += _sum("epochs", Job.objects.all(), "epoch")
@@ -33,7 +49,7 @@ def facts() -> Counter[str]:
     found["runs waiting"] = Run.objects.issued().count()
     found["jobs imported"] = Job.objects.filter(import_complete=True).count()
     found["orders in Boulder"] = Row.objects.filter(order__to_city="Boulder").count()
-    found["rows to be asked about"] = Row.objects.owed().filter(ask_after__gt=0).count()
+    found["rows to be asked about"] = Row.objects.owed().filter(ask_after__gt=0, ask_after__lt=NEVER).count()
     found["labels printed"] = Label.objects.exclude(printed_at=None).count()
     found["labels with a file"] = Label.objects.exclude(file="").count()
     found["uploads with prices"] = Upload.objects.exclude(estimate={}).count()
@@ -42,6 +58,7 @@ def facts() -> Counter[str]:
     found["uploads with a job"] = Upload.objects.exclude(job=None).count()
     found["mappings"] = RememberedMapping.objects.count()
     found["senders"] = Sender.objects.count()
+    found["charges that no row owns"] = Orphan.objects.open().count()
     found["users"] = User.objects.count()
     found["preferences"] = Preference.objects.count()
     found["preferences to ship at once"] = Preference.objects.filter(ships_at_once=True).count()
@@ -54,10 +71,14 @@ def moved(before: Counter[str], after: Counter[str]) -> dict[str, int]:
 
 
 def let_a_lease_pass() -> None:
-    """As if everything had been put in the queue, and every dead owner of an upload heard of, a lease ago."""
+    """As if everything had been put in the queue, and every dead owner of an upload or of a comparison
+    heard of, a lease ago.
+    """
     Run.objects.issued().update(queued=F("queued") - 3600)
     Upload.objects.working().update(queued=F("queued") - 3600)
     Upload.objects.filter(beat__isnull=False).update(beat=F("beat") - 3600)
+    Comparison.objects.working().update(queued=F("queued") - 3600)
+    Comparison.objects.working().filter(beat__isnull=False).update(beat=F("beat") - 3600)
 
 
 def let_back_offs_pass() -> None:
@@ -84,17 +105,33 @@ def uploads_are_settled() -> bool:
     return not Upload.objects.working().exists()
 
 
+def charges_beside_orphans(charges: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The carrier's ledger without the charges that people are shown as owned by no row: these are nobody's until they
+    are adopted or voided.
+    """
+    listed = set(Orphan.objects.open().values_list("purchase_id", flat=True))
+    return [charge for charge in charges if charge["shipment_id"] not in listed]
+
+
 def breaches_when_over(job: Job, charges: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """What `compare_when_over` finds, except that a person who corrects an order gives the row a new attempt, too."""
+    """What `compare_when_over` finds, except what a person did on purpose: to correct an order gives the row a new
+    attempt, and so may the void of a charge that no row owned, whose label is its row's no more once it is taken back.
+    """
     found = compare_when_over(job, charges).breaches
     restarts = job.events.filter(kind=EventKind.restarted).count()
-    corrections = Counter(job.events.filter(kind=EventKind.corrected).values_list("row", flat=True))
-    corrected = {
+    voids = job.events.filter(kind=EventKind.resolved, details__decision=f"{OrphanDecision.void}_orphan")
+    begun = Counter(job.events.filter(kind=EventKind.corrected).values_list("row", flat=True))
+    begun.update(voids.values_list("row", flat=True))
+    meant = {
         f"{job.reference(row.number, row.attempt)} has more attempts than there were restarts"
         for row in Row.objects.filter(job=job)
-        if row.attempt <= 1 + restarts + corrections[row.pk]
+        if row.attempt <= 1 + restarts + begun[row.pk]
     }
-    left = {kind: [each for each in breaches if each not in corrected] for kind, breaches in found.items()}
+    taken_back = {charge["tracking_code"] for charge in charges if charge["refund_status"] in TAKEN_BACK}
+    for label in Label.objects.filter(job=job, row__in=voids.values("row"), tracking_number__in=taken_back):
+        name = job.reference(label.row.number, label.row.attempt)
+        meant.add(f"{name}: no restart named {label.tracking_number}")
+    left = {kind: [each for each in breaches if each not in meant] for kind, breaches in found.items()}
     return {kind: breaches for kind, breaches in left.items() if breaches}
 
 

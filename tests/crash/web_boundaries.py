@@ -1,11 +1,20 @@
 """Every POST of the site and where it dies; and those addresses at which a POST leaves nothing in the books."""
 
 from tests.crash.web_job_scenes import JOB_SCENES, RECOVERY_SCENES
+from tests.crash.web_orphan_scenes import ORPHAN_SCENES
 from tests.crash.web_own_scenes import ADMIN_SCENES, OWN_SCENES
 from tests.crash.web_row_scenes import ROW_SCENES
 from tests.crash.web_upload_scenes import UPLOAD_SCENES
 
-SCENES = [*JOB_SCENES, *RECOVERY_SCENES, *ROW_SCENES, *UPLOAD_SCENES, *OWN_SCENES, *ADMIN_SCENES]
+SCENES = [
+    *JOB_SCENES,
+    *RECOVERY_SCENES,
+    *ROW_SCENES,
+    *ORPHAN_SCENES,
+    *UPLOAD_SCENES,
+    *OWN_SCENES,
+    *ADMIN_SCENES,
+]
 
 _A_PAGE = "a page that only shows; whatever is sent to it, it shows itself"
 _A_FILE = "a file that is made while it is sent, and kept nowhere (test_downloads_killed)"

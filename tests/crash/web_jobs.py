@@ -5,6 +5,7 @@ carrier's ledger can be compared afterwards.
 from shipping import labels
 from shipping.carriers.port import Purchase
 from shipping.carriers.registry import get_carrier
+from shipping.engine.settle import NEVER
 from shipping.models import Job, Label, Row
 from shipping.services import JobService
 from shipping.states import JobStatus
@@ -36,8 +37,11 @@ def send_in_vain(row: Row) -> Row:
 
 
 def review(row: Row, *, bought: bool) -> Row:
-    """Put a pending row in review; the carrier has sold its label, or has not."""
+    """Put a pending row in review, where nobody asks about it unless a person says so; the carrier has sold its label,
+    or has not.
+    """
     set_aside(prepare(row))
+    Row.objects.filter(pk=row.pk).update(ask_after=NEVER)
     if bought:
         _buy(row)
     return row
