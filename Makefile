@@ -23,7 +23,7 @@ run: $(INSTALLED) ## Serve one's own data, kept under var/ (PORT=8000 SANDBOX_PO
 	@exec $(BIN)/python -m shipping.project.run
 
 # Tests mostly wait, for carriers, leases and processes that die; JOBS=0 runs them in one process, for a debugger.
-SIDE_BY_SIDE = -n $(or $(JOBS),4) --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE = -n $(or $(JOBS),4)
 
 # The tests in the browser are about pages, not about the database: on PostgreSQL they run only when asked for, with
 # ARGS="-m browser" (the last -m counts).
@@ -33,8 +33,12 @@ ifeq ($(DB),postgres)
 	else $(CLEAN) scripts/postgres $(BIN)/pytest $(SIDE_BY_SIDE) -m "not browser" $(ARGS); fi
 else ifneq ($(filter-out sqlite,$(DB)),)
 	@echo "DB=$(DB) is not known; there is sqlite (default) and postgres." >&2; exit 2
-else
+else ifneq ($(ARGS),)
 	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
+else
+	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE) -m "not browser"
+	@# One browser at a time; where there is none, no test is left (5), and a line says so.
+	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest -m browser || [ $$? -eq 5 ]
 endif
 
 TORTURE = -m tests.torture --kills $(or $(KILLS),1000) --seed $(or $(SEED),1) $(if $(BATCH),--batch $(BATCH)) \

@@ -44,7 +44,6 @@ def find_chromium() -> str | None:
     return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark these tests, so that `-m "not browser"` leaves them out, and put them behind all others. Where there is no
     browser, leave them out; in CI they stay, and fail.
@@ -52,8 +51,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         item.add_marker("browser")
-        # Run side by side, all of these still go to one process, one after the other.
-        item.add_marker(pytest.mark.xdist_group("browser"))
         item.add_marker(pytest.mark.django_db(transaction=True))
     items[:] = [item for item in items if HERE not in item.path.parents]
     if find_chromium() or os.environ.get("CI"):
