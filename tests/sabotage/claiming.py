@@ -77,7 +77,7 @@ def claim_without_a_guard() -> None:
     books: Any = import_module("shipping.engine.books")
     claims: Any = import_module("shipping.engine.claims")
 
-    def unreserved(job: Any, run_id: int, limit: int, now: float) -> list[Letter]:
+    def unreserved(job: Any, run_id: int, live: Collection[int], limit: int) -> list[Letter]:
         rows = list(job.rows.pending().order_by("number")[:limit])
         return [claims._preparation(job, run_id, row) for row in rows]
 

@@ -7,7 +7,6 @@ from tests.machine.people import Play
 from tests.machine.workers import Worker
 from tests.sabotage.parts import (
     DUE_OVER,
-    LEASE_OVER,
     QUIET_OVER,
     ask,
     claimed,
@@ -184,16 +183,15 @@ def restarted_while_it_owes(play: Play) -> None:
 # --- Rules 5, 6, 7 and 8 --------------------------------------------------------------------------------------
 
 
-def woken_after_a_resume(play: Play) -> None:
+def paused_and_gone_on_with(play: Play) -> None:
+    """The worker lives all the while: rows of one that was dead are freed by the choice, and could not be claimed."""
     play.begin()
     worker = play.worker(1)
     play.start(worker, play.tickets[-1])
     play.work(worker)
     send_all(play, worker)
-    play.freeze(worker)
-    play.wait(LEASE_OVER)
-    play.resume()
-    play.thaw(worker)
+    play.pause()
+    play.begin()
     file(play, worker)
 
 

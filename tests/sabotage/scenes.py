@@ -40,7 +40,7 @@ SCENES = (
     Scene(choosing.decide_too_early, "3", moves.decided_early),
     Scene(choosing.restart_without_waiting, "3", moves.restarted_while_it_owes, rows=2),
     Scene(claiming.resend_when_unanswered, "4", moves.answer_lost),
-    Scene(claiming.epoch_read_before_the_lock, "5", moves.woken_after_a_resume),
+    Scene(claiming.epoch_read_before_the_lock, "5", moves.paused_and_gone_on_with),
     Scene(claiming.claim_without_a_guard, "5", moves.two_workers_side_by_side, rows=2),
     Scene(claiming.revive_by_ticket, "5", moves.another_ticket_after_a_kill, rows=2),
     Scene(choosing.choice_without_a_fence, "5", moves.paused_at_once),
