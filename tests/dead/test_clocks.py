@@ -22,7 +22,6 @@ from tests.factories import make_job
 from tests.lies.scene import SENDS
 from tests.support.altered import Alteration, program
 from tests.support.by_reference import ADOPTING
-from tests.support.databases import sqlite_only
 from tests.support.ledger import assert_books_equal_ledger, compare_when_over
 from tests.support.processes import ChildProcess, wait_until
 from tests.support.sandbox import SandboxProcess
@@ -91,7 +90,6 @@ def claims(job: Job) -> int:
     return sum(Row.objects.filter(job=job).values_list("claims", flat=True))
 
 
-@sqlite_only  # with PostgreSQL the server tells the time, and its client does not always wake up under libfaketime
 @pytest.mark.skipif(LIBRARY is None, reason="no libfaketime (on Debian: apt-get install libfaketime)")
 @pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["an hour forward", "an hour back"])
 def test_a_wall_clock_that_jumps_decides_nothing(
