@@ -25,12 +25,14 @@ ROWS = 14
 ANSWERING = "shipping.sandbox.server:SandboxHandler._drip"
 # About 2,000 bytes of an answer, so it takes a second, and is cut off in the middle.
 DRIP = {"action": "drip", "bytes_per_second": 2_000, "count": 1}
+# Meanwhile the others wait for theirs: answered at once, they could be the last of their kind.
+HOLD = {"action": "delay", "seconds": 2.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A kind of request: how the carrier carries it out, and a job for which it is sent. `after` lets the first ones
-    pass. A command that sends it may stand for the worker.
+    pass. A command that sends it may stand for the worker. `again` alters a carrier that is to get it once more.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Request:
     prepare: Callable[[], Job]
     after: int = 0
     alterations: Sequence[Alteration] = ()
+    again: Sequence[Alteration] = ()
     command: str = ""
 
     def deaths(self) -> list[Boundary]:
@@ -73,6 +76,10 @@ def _begun() -> Job:
     return web_jobs.started(ROWS)
 
 
+def _expiring_after(seconds: float) -> list[Alteration]:
+    return [put("shipping.sandbox.options:RATES_EXPIRE_AFTER_SECONDS", seconds)]
+
+
 LEDGER = "shipping.sandbox.ledger:Ledger"
 REQUESTS = [
     Request("create", f"{LEDGER}.create", _begun, after=1),
@@ -81,7 +88,9 @@ REQUESTS = [
         "rerate",
         f"{LEDGER}.rerate",
         _in_vain,
-        alterations=[put("shipping.sandbox.options:RATES_EXPIRE_AFTER_SECONDS", RATES_EXPIRE_SECONDS)],
+        alterations=_expiring_after(RATES_EXPIRE_SECONDS),
+        # What was rerated before the first death is good for a purchase no more either, however soon that comes.
+        again=_expiring_after(0.0),
     ),
     Request("lookup", f"{LEDGER}.find", _in_doubt),
     Request("refund", f"{LEDGER}.refund", _to_be_voided, after=1),
@@ -117,11 +126,11 @@ def test_a_carrier_that_died_in_a_request_has_every_charge_in_the_books_in_the_e
     carrier.restart()
     job = request_.prepare()
     carrier.stop()
-    _arm(carrier, request_, boundary, after=request_.after)
+    _arm(carrier, request_, boundary, request_.alterations, after=request_.after)
     with stage.command(None, request_.command) if request_.command else stage.worker() as sender:
         carrier.wait_for_death(DEATH_SECONDS)
         if again:
-            _arm(carrier, request_, replace(boundary, nth=1), after=0)
+            _arm(carrier, request_, replace(boundary, nth=1), request_.again)
             carrier.wait_for_death(DEATH_SECONDS)
         carrier.alterations = request_.alterations
         carrier.start()
@@ -135,12 +144,14 @@ def test_a_carrier_that_died_in_a_request_has_every_charge_in_the_books_in_the_e
     stage.work_until(lambda: not Label.objects.file_missing().filter(job=job).exists(), what="the labels' files")
 
 
-def _arm(carrier: SandboxProcess, request: Request, boundary: Boundary, *, after: int) -> None:
+def _arm(
+    carrier: SandboxProcess, request: Request, boundary: Boundary, alterations: Sequence[Alteration], *, after: int = 0
+) -> None:
     """Start a carrier that dies there, at the request after so many of its kind. To die in the middle of its answer, it
     has to give it slowly.
     """
-    carrier.alterations = [*request.alterations, boundary.alteration]
+    carrier.alterations = [*alterations, boundary.alteration]
     carrier.start()
     if boundary.point == ANSWERING:
         endpoint = "lookup" if request.name == "list" else request.name
-        carrier.faults([{**DRIP, "on": endpoint, "after": after}])
+        carrier.faults([{**DRIP, "on": endpoint, "after": after}, {**HOLD, "on": endpoint, "after": after + 1}])
