@@ -28,11 +28,11 @@ from tests.support.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROWS = 30
+ROWS = 60
 HOUR = 3600
 NOTHING: Alteration = ("builtins:dict", {})
 # Every purchase is a moment on its way, so that there always are some in flight.
-SLOW = {"on": "buy", "action": "delay", "seconds": 0.5}
+SLOW = {"on": "buy", "action": "delay", "seconds": 1.0}
 WAITS = {**ROOMY, "SHIP_CONCURRENCY": 3}
 
 
