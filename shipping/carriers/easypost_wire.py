@@ -7,6 +7,7 @@ an answer by the exception that the SDK was handling.
 """
 
 import json
+import logging
 import re
 import threading
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from shipping.carriers.sessions import is_private_way, send_once
 from shipping.outages import Outage, in_plain_words, outage_of
 
 JsonObject = dict[str, Any]
+
+logger = logging.getLogger("onceship.carriers")
 
 _TEST_KEY_PREFIX = "EZTK"
 _LONGEST_CODE = 100
@@ -159,7 +162,9 @@ def _without_answer(error: Exception) -> CallFailed:
         return CallFailed("REDIRECTED", "The carrier answered with a redirect, which is not followed.")
     if isinstance(cause, requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return CallFailed("CONNECTION_LOST", "The connection to the carrier broke before its answer was complete.")
-    return CallFailed("REQUEST_FAILED", f"The request to the carrier failed ({type(cause or error).__name__}).")
+    # What nobody foresaw has a name for the log, which would say nothing to a clerk.
+    logger.warning("A request to the carrier failed with %s.", type(cause or error).__name__)
+    return CallFailed("REQUEST_FAILED", f"The request to the carrier failed. {in_plain_words(error)}")
 
 
 def _not_connected(error: Exception) -> CallFailed:

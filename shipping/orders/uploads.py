@@ -112,14 +112,16 @@ def receive(
     return _change(upload.pk, lambda _upload: None)
 
 
-def set_mapping(upload_id: int, mapping: HeaderMapping, *, actor: User | None) -> Upload:
+def set_mapping(upload_id: int, mapping: HeaderMapping, *, actor: User | None, revision: int | None = None) -> Upload:
     """Say what each header means; remembered for files that look alike. What was corrected before is forgotten.
 
-    Raises OrderFileError telling what is missing or said twice, UploadRefused.
+    Raises OrderFileError telling what is missing or said twice; UploadRefused, also when the upload is not what was
+    shown (`revision`): corrections made since then would be forgotten unseen.
     """
 
     def change(upload: Upload) -> None:
         _require(upload, MAPPABLE_UPLOAD_STATUSES)
+        _require_revision(upload, revision)
         if problems := mappings.problems(upload.headers, mapping):
             raise OrderFileError(problems)
         upload.mapping = {header: mapping.get(header, "") for header in upload.headers}

@@ -75,7 +75,7 @@ def columns(request: PageRequest, upload_id: int) -> HttpResponseBase:
 def _set_columns(request: PageRequest, found: Upload) -> HttpResponse:
     chosen = chosen_columns(found, request.POST)
     try:
-        checked = uploads.set_mapping(found.pk, chosen, actor=request.user)
+        checked = uploads.set_mapping(found.pk, chosen, actor=request.user, revision=_sent_number(request, "revision"))
     except OrderFileError as refused:
         return _show_columns(request, found, chosen=chosen, refusal=str(refused), status=422)
     except Refused as refused:

@@ -58,6 +58,20 @@ def test_a_purchase_that_may_have_arrived_is_unknown_and_arrives_once(carrier: S
     assert [(each.method, each.path) for each in carrier.requests] == [("POST", f"/v2/shipments/{HANDLE}/buy")]
 
 
+def test_a_failure_nobody_foresaw_is_unknown_and_told_without_the_names_of_classes(
+    carrier: ScriptedCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_args: object, **_kwargs: object) -> None:
+        raise ArithmeticError
+
+    monkeypatch.setattr(requests.Session, "send", break_down)
+    with pytest.raises(Unknown) as raised:
+        adapter(carrier).buy(order(), HANDLE, DETAILS, timeout=0.5)
+    assert raised.value.code == "REQUEST_FAILED"
+    assert "the log of the worker tells what" in raised.value.message
+    assert "Error" not in raised.value.message
+
+
 def test_a_refused_connection_is_known_to_have_bought_nothing() -> None:
     nobody = EasyPost(api_key=KEY, api_base=f"http://127.0.0.1:{refused_port()}/v2")
     with pytest.raises(Unavailable) as caught:

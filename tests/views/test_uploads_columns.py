@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from shipping.models import Sender, Upload
+from shipping.orders.uploads import correct
 from shipping.states import UploadStatus
 from tests.factories import make_sender
 from tests.orders.conftest import csv_bytes
@@ -116,12 +117,26 @@ def test_the_columns_of_a_checked_file_can_be_said_anew(browser: Client) -> None
     browser.post(_action(upload), preset | CHOSEN)
     assert f'href="{_action(upload)}"' in text(browser.get(f"/uploads/{upload.pk}/"))
 
-    anew = browser.get(_action(upload))
-    assert form_fields(anew, f"{_action(upload)}?all=1")["column-5"] == "weight:lb"
-    browser.post(_action(upload), preset | CHOSEN | {"column-5": "weight:kg"})
+    anew = form_fields(browser.get(_action(upload)), f"{_action(upload)}?all=1")
+    assert anew["column-5"] == "weight:lb"
+    browser.post(_action(upload), anew | {"column-5": "weight:kg"})
 
     upload.refresh_from_db()
     assert (upload.status, upload.mapping["How heavy"]) == (UploadStatus.ready, "weight:kg")
+
+
+def test_columns_from_an_old_page_forget_no_correction_that_was_made_since(browser: Client) -> None:
+    upload = uploaded(browser, _odd_file())
+    preset = form_fields(browser.get(f"/uploads/{upload.pk}/"), f"{_action(upload)}?all=1")
+    browser.post(_action(upload), preset | CHOSEN)
+    correct(upload.pk, {1: {"City": "Salem"}})
+
+    late = browser.post(_action(upload), preset | CHOSEN)
+
+    assert late.status_code == 409
+    assert "has been changed or checked again since you were shown it" in text(late)
+    upload.refresh_from_db()
+    assert upload.corrections == {"1": {"City": "Salem"}}
 
 
 def test_opening_the_columns_of_a_file_that_is_past_them_leads_to_the_file(browser: Client) -> None:
