@@ -22,23 +22,31 @@ demo: $(INSTALLED) ## Ship 200 sample orders, kill the worker half-way, serve wh
 run: $(INSTALLED) ## Serve one's own data, kept under var/ (PORT=8000 SANDBOX_PORT=8001)
 	@exec $(BIN)/python -m shipping.project.run
 
-# Tests mostly wait, for carriers, leases and processes that die; JOBS=0 runs them in one process, for a debugger.
-SIDE_BY_SIDE = -n $(or $(JOBS),4)
+# Most tests wait: for carriers, leases, processes that die; those of tests/crash hardly do anything else. JOBS=0 runs
+# them in one process, for a debugger.
+ANY = -n $(or $(JOBS),4)
+KILLS_ALONE = -n $(or $(JOBS),8) tests/crash
+
+ifeq ($(DB),postgres)
+PYTEST = $(CLEAN) $(if $(DATABASE_URL),,scripts/postgres) $(BIN)/pytest
+else
+PYTEST = $(CLEAN) -u DATABASE_URL $(BIN)/pytest
+endif
 
 # The tests in the browser are about pages, not about the database: on PostgreSQL they run only when asked for, with
 # ARGS="-m browser" (the last -m counts).
 test: $(INSTALLED) ## Run all tests on SQLite (DB=postgres: on PostgreSQL; JOBS=4 ARGS=...)
-ifeq ($(DB),postgres)
-	@if [ -n "$$DATABASE_URL" ]; then $(CLEAN) $(BIN)/pytest $(SIDE_BY_SIDE) -m "not browser" $(ARGS); \
-	else $(CLEAN) scripts/postgres $(BIN)/pytest $(SIDE_BY_SIDE) -m "not browser" $(ARGS); fi
-else ifneq ($(filter-out sqlite,$(DB)),)
+ifneq ($(filter-out sqlite postgres,$(DB)),)
 	@echo "DB=$(DB) is not known; there is sqlite (default) and postgres." >&2; exit 2
 else ifneq ($(ARGS),)
-	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
+	@$(PYTEST) $(ANY) $(if $(filter postgres,$(DB)),-m "not browser") $(ARGS)
 else
-	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE) -m "not browser"
+	@$(PYTEST) $(ANY) -m "not browser" --ignore=tests/crash
+	@$(PYTEST) $(KILLS_ALONE)
+ifneq ($(DB),postgres)
 	@# One browser at a time; where there is none, no test is left (5), and a line says so.
-	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest -m browser || [ $$? -eq 5 ]
+	@$(PYTEST) -m browser || [ $$? -eq 5 ]
+endif
 endif
 
 TORTURE = -m tests.torture --kills $(or $(KILLS),1000) --seed $(or $(SEED),1) $(if $(BATCH),--batch $(BATCH)) \

@@ -78,7 +78,7 @@ def recover(site: Site, case: Case, second: Boundary | None) -> None:
             let_a_lease_pass()
             process = site.start_worker(case.scene.small)
         act(site)
-        time.sleep(0.1)
+        time.sleep(0.2)
     end_orderly(process)
 
 
