@@ -153,8 +153,6 @@ UPLOAD_SCENES = [
         prepare=lambda _stage: _received(_file(who="Ada")),
         fill=_act("columns"),
         change=_checked("needs_mapping", mappings=1),
-        # Said once more, it is checked once more.
-        repeated={"revisions": 2},
         deaths=[*ORDERED, *_last_step(3)],
         finish=nothing_left,
         worker_death=None,
