@@ -28,14 +28,6 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
                 id="onceship.E002",
             )
         )
-    if settings.HALT_AFTER_SECONDS >= settings.RUN_SECONDS:
-        errors.append(
-            Error(
-                f"HALT_AFTER_SECONDS is {settings.HALT_AFTER_SECONDS:g}, but must be less than RUN_SECONDS"
-                f" ({settings.RUN_SECONDS:g}): a run that hands over begins to count anew.",
-                id="onceship.E004",
-            )
-        )
     if settings.DEFAULT_CARRIER not in settings.CARRIERS:
         errors.append(
             Error(

@@ -38,31 +38,33 @@ def record(
 def issue_runs(job: Job) -> None:
     """Issue as many runs as workers may work on the job at once, by its size."""
     wanted = math.ceil(job.total_rows / settings.ROWS_PER_RUN)
-    for _each in range(max(1, min(settings.RUNS_PER_JOB, wanted))):
+    issue_run(job, first=True)
+    for _each in range(1, min(settings.RUNS_PER_JOB, wanted)):
         issue_run(job)
 
 
-def issue_run(job: Job, *, turn: int = 1) -> Run:
-    """Issue one run and put its ticket in the task queue once the transaction has committed.
+def issue_run(job: Job, *, turn: int = 1, first: bool = False, failing_since: float | None = None) -> Run:
+    """Issue one run and put its ticket in the task queue once the transaction has committed. `first`: before the
+    tickets of jobs that have had a worker already. `failing_since`: see `Run`.
 
     A ticket that is lost between the commit and the queue is queued again by housekeeping.
     """
     now = book_now()
-    run = Run.objects.create(job=job, epoch=job.epoch, turn=turn, issued=now, queued=now)
-    queue_after_commit(run)
+    run = Run.objects.create(job=job, epoch=job.epoch, turn=turn, issued=now, queued=now, failing_since=failing_since)
+    queue_after_commit(run, first=first)
     return run
 
 
-def queue_after_commit(run: Run) -> None:
+def queue_after_commit(run: Run, *, first: bool = False) -> None:
     """Put a run's ticket in the task queue after the commit; a queue that is down does not undo the choice."""
     # No partial: Django reports what fails in a robust hook by its __qualname__.
-    transaction.on_commit(lambda: enqueue(run.pk), robust=True)
+    transaction.on_commit(lambda: enqueue(run.pk, first=first), robust=True)
 
 
-def enqueue(run_id: int) -> None:
-    """Put a run's ticket in the task queue."""
+def enqueue(run_id: int, *, first: bool = False) -> None:
+    """Put a run's ticket in the task queue: at its end, or (`first`) before all runs that are not their job's first."""
     # By name: the tasks stand above the services and import them.
-    import_string("shipping.tasks.ship").enqueue(run_id)
+    import_string("shipping.tasks.ship_first" if first else "shipping.tasks.ship").enqueue(run_id)
 
 
 def tickets_wait() -> bool:

@@ -23,7 +23,6 @@ def test_the_settings_as_they_come_are_fine() -> None:
         ("LEASE_SECONDS", 44.0, "onceship.E001"),
         ("HEARTBEAT_SECONDS", 23.0, "onceship.E002"),
         ("DEFAULT_CARRIER", "nobody", "onceship.E003"),
-        ("HALT_AFTER_SECONDS", 600.0, "onceship.E004"),
     ],
 )
 def test_a_setting_that_can_not_work_is_named(settings: Any, name: str, value: Any, check: str) -> None:

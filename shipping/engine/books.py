@@ -35,6 +35,7 @@ from shipping.engine.reconcile import pick_questions, settle_finding
 from shipping.engine.refunds import pick_refunds, settle_refund
 from shipping.engine.settle import halt, settle_purchase, settle_rejected_preparation
 from shipping.engine.sweep import drop_unsent_voids, sweep_chunk
+from shipping.engine.turns import should_give_way
 from shipping.engine.voids import pick_voids, settle_void
 from shipping.liveness import ProcessIdentity, is_live, may_start
 from shipping.models import Job, Label, Row, Run
@@ -60,20 +61,26 @@ class Standing(Enum):
 
 @dataclass(slots=True)
 class Wishes:
-    """What a caller has room for: rows ready to be claimed, rows to reserve and prepare, errands to run."""
+    """What a caller has room for: rows ready to be claimed, rows to reserve and prepare, errands to run. `turn_over`:
+    it asks whether it should give way to another job.
+    """
 
     ready: list[Ready] = field(default_factory=list)
     preparations: int = 0
     errands: int = 0
+    turn_over: bool = False
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a committed tick allows to be sent, how the run stands, and whether a sweep that it may do goes on."""
+    """What a committed tick allows to be sent, how the run stands, whether a sweep that it may do goes on, and whether
+    the run should give way to another job.
+    """
 
     standing: Standing
     letters: list[Letter] = field(default_factory=list)
     sweeping: bool = False
+    give_way: bool = False
 
 
 @contextmanager
@@ -164,7 +171,8 @@ def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before:
     if run_id is not None and standing is Standing.finished:
         _end(run_id, RunEnd.no_work)
     job.save()
-    return Outcome(standing=standing, letters=letters, sweeping=sweeping)
+    give_way = run_id is not None and wishes.turn_over and should_give_way(run_id, now)
+    return Outcome(standing=standing, letters=letters, sweeping=sweeping, give_way=give_way)
 
 
 def _beat(job: Job, run_id: int, now: float) -> bool:
@@ -287,9 +295,11 @@ def complete_if_done(job: Job) -> bool:
 
 
 @transaction.atomic
-def end_run(run_id: int, reason: RunEnd, error: CarrierError | None = None, row_number: int = 0) -> None:
-    """End a run in an orderly way: let its reserved rows go, and for a hand-over issue the successor. With `error`,
-    the job halts.
+def end_run(
+    run_id: int, reason: RunEnd, error: CarrierError | None = None, row_number: int = 0, *, failing_for: float = 0.0
+) -> None:
+    """End a run in an orderly way: let its reserved rows go, and for a hand-over issue the successor, which is told for
+    how many seconds the carrier has failed. With `error`, the job halts.
     """
     run = Run.objects.get(pk=run_id)
     job = Job.objects.lock(run.job_id)
@@ -300,7 +310,7 @@ def end_run(run_id: int, reason: RunEnd, error: CarrierError | None = None, row_
     ended = _end(run_id, reason)
     goes_on = job.status == JobStatus.running and not job.error_code and job.epoch == run.epoch
     if ended and reason == RunEnd.handed_over and goes_on:
-        issue_run(job, turn=run.turn + 1)
+        issue_run(job, turn=run.turn + 1, failing_since=book_now() - failing_for if failing_for else None)
     complete_if_done(job)
     job.save()
 

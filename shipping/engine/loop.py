@@ -12,7 +12,7 @@ from shipping.engine.letters import Claim, Inbox, Letter, Preparation, Ready, Re
 from shipping.engine.trouble import Trouble
 from shipping.engine.wire import Wire
 from shipping.models import Run
-from shipping.models.clock import local_seconds
+from shipping.models.clock import book_now, local_seconds
 from shipping.outages import in_plain_words
 from shipping.states import RunEnd
 
@@ -20,6 +20,8 @@ logger = logging.getLogger("onceship.engine")
 
 IDLE_SECONDS = 0.5
 ERRANDS_EVERY_SECONDS = 1.0
+# How often a run that has had its turn looks whether another job waits.
+GIVE_WAY_EVERY_SECONDS = 1.0
 BREATH_SECONDS = 0.03
 
 
@@ -41,12 +43,14 @@ class RunLoop:
         self.inbox: list[Reply] = []
         self.ready: list[Ready] = []
         self.out: dict[int, Preparation | Claim] = {}
-        self.preparing = Trouble()
-        self.buying = Trouble()
+        failing_for = 0.0 if run.failing_since is None else max(0.0, book_now() - run.failing_since)
+        self.preparing = Trouble(failing_for)
+        self.buying = Trouble(failing_for)
         self.halting: tuple[CarrierError, int] | None = None
         self.lost_commit = False
         self.standing = Standing.go_on
         self.hand_over_at = local_seconds() + settings.RUN_SECONDS
+        self.give_way_at = local_seconds() + settings.RUN_TURN_SECONDS
         self.beat_at = 0.0
         self.errands_at = 0.0
         self.tick_seconds = 0.0
@@ -129,7 +133,8 @@ class RunLoop:
         errands = 0
         if now >= self.errands_at and not self._winding_down:
             errands = self.wire.errands.free
-        return Wishes(ready=claimable, preparations=max(0, room), errands=errands)
+        turn_over = now >= self.give_way_at and not self._winding_down
+        return Wishes(ready=claimable, preparations=max(0, room), errands=errands, turn_over=turn_over)
 
     def _tick(self) -> None:
         """One transaction, when there is a reason for one; afterwards, and only then, send."""
@@ -146,6 +151,10 @@ class RunLoop:
         self.inbox.clear()
         self.standing = outcome.standing
         self.beat_at = now + settings.HEARTBEAT_SECONDS
+        if outcome.give_way:
+            self.hand_over_at = now
+        elif wishes.turn_over:
+            self.give_way_at = now + GIVE_WAY_EVERY_SECONDS
         if outcome.standing in (Standing.go_on, Standing.waiting, Standing.finished):
             # Claimed now, or lost to somebody else: either way no longer waiting here.
             considered = {id(each) for each in wishes.ready}
@@ -214,10 +223,11 @@ class RunLoop:
     def _end(self, reason: RunEnd) -> None:
         """Write the end down. When the database stays away for a whole lease, the run is left to be found dead."""
         error, row_number = self.halting or (None, 0)
+        failing_for = max(self.preparing.failing_for, self.buying.failing_for)
         give_up_at = local_seconds() + settings.LEASE_SECONDS
         while local_seconds() < give_up_at:
             try:
-                books.end_run(self.run_id, reason, error, row_number)
+                books.end_run(self.run_id, reason, error, row_number, failing_for=failing_for)
             except filing.TRY_AGAIN as failure:
                 filing.let_go_of_database(failure)
             else:

@@ -12,18 +12,26 @@ LONGEST_WAIT_SECONDS = 30.0
 
 
 class Trouble:
-    """Failures in a row of one kind of request, with back-off and jitter. Times are `local_seconds()`."""
+    """Failures in a row of one kind of request, with back-off and jitter. Times are `local_seconds()`.
 
-    def __init__(self) -> None:
+    `failing_for`: for how many seconds the carrier has failed already, as an earlier run of the job has seen it.
+    """
+
+    def __init__(self, failing_for: float = 0.0) -> None:
         self.failures = 0
-        self.since = 0.0
+        self.since: float | None = local_seconds() - failing_for if failing_for else None
         self.wait_until = 0.0
         self.backed_off_until = 0.0
 
     @property
     def lasting(self) -> bool:
         """Whether the carrier has failed since its last good answer: probe it with one request at a time."""
-        return self.failures > 0
+        return self.since is not None
+
+    @property
+    def failing_for(self) -> float:
+        """For how many seconds the carrier has failed; 0 when it has not."""
+        return 0.0 if self.since is None else local_seconds() - self.since
 
     @property
     def waiting(self) -> bool:
@@ -35,16 +43,17 @@ class Trouble:
             self._add(outcome)
         elif isinstance(outcome, Rejected) or not isinstance(outcome, CarrierError):
             self.failures = 0
+            self.since = None
             self.wait_until = 0.0
 
     def too_long(self) -> bool:
         """Whether this has lasted for HALT_AFTER_SECONDS, or will have when the carrier's own Retry-After ends."""
         until = max(local_seconds(), self.wait_until)
-        return self.lasting and until - self.since >= settings.HALT_AFTER_SECONDS
+        return self.since is not None and until - self.since >= settings.HALT_AFTER_SECONDS
 
     def _add(self, error: Unavailable | Unknown) -> None:
         now = local_seconds()
-        if not self.failures:
+        if self.since is None:
             self.since = now
         named = error.retry_after if isinstance(error, Unavailable) else None
         self.wait_until = max(self.wait_until, now + (named or 0.0))

@@ -5,6 +5,7 @@ from shipping.models.comparison import Comparison, Orphan
 from shipping.models.event import Event
 from shipping.models.job import Job
 from shipping.models.label import Label
+from shipping.models.pace import Pace
 from shipping.models.preference import Preference
 from shipping.models.row import Row
 from shipping.models.run import Run
@@ -19,6 +20,7 @@ __all__ = [
     "Job",
     "Label",
     "Orphan",
+    "Pace",
     "Preference",
     "RememberedMapping",
     "Row",

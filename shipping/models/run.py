@@ -25,7 +25,8 @@ class RunQuerySet(models.QuerySet["Run"]):
 class Run(models.Model):
     """Made when it is issued; its id is the ticket in the task queue. Starts once, ends once.
 
-    `issued`, `queued` and `beat` are times that decide (see `shipping.models.clock`); the `*_at` are for people.
+    `issued`, `queued`, `beat` and `failing_since` are times that decide (see `shipping.models.clock`); the `*_at` are
+    for people.
     Only the run itself or a choice writes `ended_at`.
     """
 
@@ -44,6 +45,9 @@ class Run(models.Model):
     pid = models.PositiveIntegerField(null=True)
     pid_start_ticks = models.BigIntegerField(null=True)
     bought_rows = models.PositiveIntegerField(default=0, help_text="Labels that its own purchases brought.")
+    failing_since = models.FloatField(
+        null=True, help_text="Since when the carrier has failed, as the run before it handed it on."
+    )
     lowest_row = models.PositiveIntegerField(null=True, help_text="The lowest row that it bought.")
     highest_row = models.PositiveIntegerField(null=True, help_text="The highest row that it bought.")
 

@@ -42,6 +42,8 @@ RUNS_PER_JOB: int = env.int("RUNS_PER_JOB", default=4, validate=validate.Range(1
 ROWS_PER_RUN: int = env.int("ROWS_PER_RUN", default=500, validate=validate.Range(min=1))
 # A run hands over to a successor after this long, so that one long job never owns a worker.
 RUN_SECONDS: float = env.float("RUN_SECONDS", default=600.0, validate=positive)
+# When another job waits and nobody is at it, a run hands over after this long already.
+RUN_TURN_SECONDS: float = env.float("RUN_TURN_SECONDS", default=5.0, validate=positive)
 # A carrier that stays unavailable for this long halts the job, and a person decides.
 HALT_AFTER_SECONDS: float = env.float("HALT_AFTER_SECONDS", default=300.0, validate=positive)
 # Questions about one row in doubt that may fail before the row is set aside for a person.
