@@ -1,6 +1,7 @@
 """The addresses under `/__sandbox/`: what was really charged, and how the sandbox shall misbehave."""
 
 from shipping.sandbox.api import Answer, Request, json_answer, whole_number
+from shipping.sandbox.arrivals import Arrivals
 from shipping.sandbox.errors import RefusedError, not_found
 from shipping.sandbox.fault_book import FaultBook
 from shipping.sandbox.fault_json import checked_faults
@@ -13,17 +14,18 @@ _LARGEST_PAGE = 10_000
 class ControlApi:
     """Answers the requests of tests, of `audit` commands and of whoever plays with the sandbox."""
 
-    def __init__(self, ledger: Ledger, faults: FaultBook) -> None:
+    def __init__(self, ledger: Ledger, faults: FaultBook, arrivals: Arrivals) -> None:
         self._ledger = ledger
         self._faults = faults
+        self._arrivals = arrivals
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request under `/__sandbox/`. Raises RefusedError (400, 404, 405, 422)."""
         match request.method, request.path[1:]:
             case "GET", ["ledger"]:
                 return self._charges(request)
-            case "GET", ["stats"]:
-                return json_answer(200, self._ledger.stats())
+            case "GET", ["stats" | "arrivals" as wanted]:
+                return json_answer(200, self._ledger.stats() if wanted == "stats" else self._arrivals.all())
             case "GET", ["faults"]:
                 return json_answer(200, {"faults": self._faults.all()})
             case "POST", ["faults"]:
@@ -33,8 +35,9 @@ class ControlApi:
                 return json_answer(200, {"decided": self._decide_refunds(request)})
             case "POST", ["reset"]:
                 self._ledger.reset()
+                self._arrivals.forget()
                 return json_answer(200, self._ledger.stats())
-            case _, ["ledger" | "stats" | "faults" | "refunds" | "reset"]:
+            case _, ["ledger" | "stats" | "arrivals" | "faults" | "refunds" | "reset"]:
                 raise RefusedError(405, "METHOD_NOT_ALLOWED", "See docs/sandbox.md for what is possible here.")
         raise not_found()
 

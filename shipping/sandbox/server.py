@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from shipping.sandbox.api import Answer, CarrierApi, Request, refusal_answer
+from shipping.sandbox.arrivals import Arrivals
 from shipping.sandbox.control import ControlApi
 from shipping.sandbox.database import Database
 from shipping.sandbox.errors import RefusedError, malformed
@@ -43,8 +44,9 @@ class SandboxServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         ledger = Ledger(database, rates_expire_after=rates_expire_after)
         self.faults = FaultBook(database)
+        self.arrivals = Arrivals()
         self.carrier = CarrierApi(ledger, self.url)
-        self.control = ControlApi(ledger, self.faults)
+        self.control = ControlApi(ledger, self.faults, self.arrivals)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # socketserver's signature
         """Stay silent about clients that went away; anything else goes to the log."""
@@ -96,6 +98,7 @@ class SandboxHandler(BaseHTTPRequestHandler):
         """The answer, or None when a fault leaves the client without one."""
         if request.path[:1] == ["__sandbox"]:
             return self.server.control.answer(request), Effects()
+        self.server.arrivals.note()
         call = self.server.carrier.understand(request)
         effects = self.server.faults.strike(call.endpoint, call.subject)
         time.sleep(effects.delay_before)

@@ -132,6 +132,11 @@ class SandboxProcess:
         """The counts `shipments charges references duplicates refunded`."""
         return self.ask("GET", "/__sandbox/stats")
 
+    def arrivals(self) -> list[float]:
+        """When each request arrived, in seconds since the machine booted; those under /__sandbox don't count."""
+        times: list[float] = self.ask("GET", "/__sandbox/arrivals")["arrivals"]
+        return times
+
     def faults(self, faults: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
         """Let these faults hold instead of all others, or just look (None); each with its `seen` and `hits`."""
         body = None if faults is None else {"faults": faults}
