@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from recovery.orphan_plans import OrphanDecision, OrphanPlan, is_own
 from shipping.audit.carrier_list import CarrierList, CouldNotCheck
 from shipping.carriers.port import ListedPurchase, Purchase
-from shipping.carriers.registry import UnknownCarrier, get_carrier
+from shipping.carriers.registry import UnknownCarrier
 from shipping.engine.books import complete_if_done
 from shipping.engine.settle import record_unwanted, settle_bought
 from shipping.models import Job, Label, Orphan, Row
@@ -243,7 +243,7 @@ def _confirmed_purchase(orphan: Orphan, confirmation: str, decision: OrphanDecis
     _require_as_shown(orphan, orphan.job, confirmation, decision)
     asked = book_now()
     try:
-        with CarrierList(get_carrier(orphan.account), patience=0.0) as theirs:
+        with CarrierList(orphan.account, patience=0.0) as theirs:
             listed = theirs.purchase(orphan.purchase_id)
     except (CouldNotCheck, UnknownCarrier) as error:
         raise NotAsTold(str(error)) from error

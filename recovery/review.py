@@ -8,6 +8,7 @@ A row in doubt is nobody's to decide: the carrier is asked, until it answers or 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from shipping.carriers.port import CarrierError, Purchase
+from shipping.carriers.port import CarrierError, Purchase, Unknown
 from shipping.engine.books import complete_if_done
 from shipping.engine.letters import Question
 from shipping.engine.reconcile import settle_finding
@@ -25,6 +26,7 @@ from shipping.engine.wire import Sent, deliver
 from shipping.liveness import Condition, condition
 from shipping.models import Job, Label, Row
 from shipping.models.clock import book_now, local_seconds
+from shipping.pace import ask
 from shipping.rows import move_row
 from shipping.runs import end_runs, issue_runs, record
 from shipping.services import FactsMoved, Refused
@@ -262,7 +264,11 @@ def ask_now(question: Question) -> Purchase | CarrierError | None:
     """The carrier's answer, within REQUEST_TIMEOUT_SECONDS: a purchase, None for a definite "not bought", or why it
     could not be found out.
     """
-    answer = deliver(Sent(question, local_seconds() + settings.REQUEST_TIMEOUT_SECONDS))
+    sent = Sent(question, local_seconds() + settings.REQUEST_TIMEOUT_SECONDS)
+    try:
+        answer = ask(question.carrier, partial(deliver, sent), settings.REQUEST_TIMEOUT_SECONDS)
+    except TimeoutError:
+        answer = Unknown("no_answer", _("The carrier did not answer in time."))
     if answer is None or isinstance(answer, Purchase | CarrierError):
         return answer
     raise TypeError(f"{type(answer).__name__} is no answer to a question.")

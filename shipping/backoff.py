@@ -2,7 +2,12 @@
 
 from django.conf import settings
 
-from shipping.carriers.port import CarrierError, Unavailable
+from shipping.carriers.port import CarrierError, Unavailable, Unsent
+
+
+def failures_with(error: CarrierError, before: int) -> int:
+    """How many failures in a row this makes. What was not sent is none: the carrier was not asked."""
+    return before if isinstance(error, Unsent) else before + 1
 
 
 def wait_after(failures: int, error: CarrierError, *, longest: float = 300.0) -> float:

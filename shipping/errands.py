@@ -13,6 +13,7 @@ from shipping import liveness
 from shipping.comparing.ordering import order_comparison
 from shipping.models import Job
 from shipping.models.clock import book_now
+from shipping.pace import lift
 from shipping.reads import JobReads
 from shipping.refusals import Refused, lock_job
 from shipping.rows import CHUNK_ROWS
@@ -57,6 +58,7 @@ class JobErrands(JobReads):
         too. Raises UnknownJob.
         """
         job = lock_job(job_id)
+        lift(job.carrier)
         waiting = job.rows.owed().exclude(run__in=liveness.live_run_ids(job_id))
         if rows is not None:
             waiting = waiting.filter(pk__in=rows)

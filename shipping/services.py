@@ -11,6 +11,7 @@ from shipping.carriers.registry import carrier_names
 from shipping.errands import JobErrands
 from shipping.models import Job, Sender
 from shipping.models.row import RowQuerySet
+from shipping.pace import lift
 from shipping.reads import Facts
 from shipping.refusals import (
     FactsMoved,
@@ -185,6 +186,7 @@ class JobService(JobErrands):
         self._clear_error(job)
         self._new_epoch(job)
         job.save()
+        lift(job.carrier)
         record(
             job,
             EventKind.resumed,
@@ -223,6 +225,7 @@ class JobService(JobErrands):
         job.sweep_mark = expected.mark
         job.sweep_void = void_first
         job.save()
+        lift(job.carrier)
         record(
             job,
             EventKind.restarted,

@@ -38,6 +38,7 @@ def test_a_setting_that_can_not_work_is_named(settings: Any, name: str, value: A
         {"ADAPTER": "shipping.carriers.nobody.Nobody"},
         {"ADAPTER": "shipping.carriers.easypost.EasyPost", "OPTIONS": {"api_key": "bad key", "api_base": "http://x"}},
         {"ADAPTER": "shipping.carriers.easypost.EasyPost", "OPTIONS": {"colour": "blue"}},
+        {"ADAPTER": "shipping.carriers.easypost.EasyPost", "MAX_REQUESTS_PER_SECOND": -1.0},
     ],
 )
 def test_a_carrier_that_can_not_be_made_is_named_and_its_key_is_not(settings: Any, entry: dict[str, Any]) -> None:

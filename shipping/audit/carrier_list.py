@@ -15,8 +15,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from shipping.backoff import wait_after
-from shipping.carriers.port import Carrier, CarrierError, ListedPurchase, Unknown
+from shipping.carriers.port import CarrierError, ListedPurchase, Unknown
+from shipping.carriers.registry import get_carrier
 from shipping.models.clock import local_seconds
+from shipping.pace import attend, attend_until
 
 Answer = TypeVar("Answer")
 
@@ -42,10 +44,10 @@ class _Asker:
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="audit", daemon=True).start()
 
-    def ask(self, question: Callable[[], Answer], timeout: float) -> Answer:
+    def ask(self, question: Callable[[], Answer], account: str, timeout: float) -> Answer:
         """The answer. Raises queue.Empty when it did not come in time, after which no more may be asked here."""
         self._questions.put(question)
-        answer = self._answers.get(timeout=timeout)
+        answer = attend_until(self._answers.get, account, timeout, unanswered=queue.Empty)
         if isinstance(answer, _Failed):
             raise answer.error
         return answer  # type: ignore[no-any-return]
@@ -64,11 +66,12 @@ class _Asker:
 class CarrierList:
     """The list of one carrier account, for the length of a `with` block."""
 
-    def __init__(self, carrier: Carrier, *, patience: float, before_asking: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, account: str, *, patience: float, before_asking: Callable[[], None] = lambda: None) -> None:
         """`patience`: for how many seconds a question that is not answered is asked again. `before_asking` is called
-        before each new question, and what it raises ends the asking.
+        before each new question, and what it raises ends the asking. Raises UnknownCarrier.
         """
-        self._carrier = carrier
+        self._account = account
+        self._carrier = get_carrier(account)
         self._patience = patience
         self._before_asking = before_asking
         self._asker = _Asker()
@@ -111,8 +114,9 @@ class CarrierList:
 
     def _ask_once(self, question: Callable[..., Answer]) -> Answer:
         timeout = float(settings.REQUEST_TIMEOUT_SECONDS)
+        attend(self._account, 1)
         try:
-            return self._asker.ask(partial(question, timeout=timeout), timeout)
+            return self._asker.ask(partial(question, timeout=timeout), self._account, timeout)
         except queue.Empty:
             self._asker.end()
             self._asker = _Asker()

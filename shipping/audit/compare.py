@@ -83,7 +83,7 @@ class Audit:
         """
         carrier = get_carrier(self.account)
         # A file of its own that goes with its connection: memory does not grow with the list.
-        asking = CarrierList(carrier, patience=self.patience, before_asking=self.before_asking)
+        asking = CarrierList(self.account, patience=self.patience, before_asking=self.before_asking)
         with asking as theirs, closing(sqlite3.connect("")) as seen:
             seen.execute("CREATE TABLE labels (id INTEGER PRIMARY KEY)")
             for page in theirs.pages(self.since):

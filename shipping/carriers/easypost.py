@@ -22,6 +22,7 @@ from shipping.carriers.easypost_replies import (
     purchase_of,
 )
 from shipping.carriers.easypost_wire import CallFailed, JsonObject, Wire
+from shipping.carriers.gate import Gate
 from shipping.carriers.label_download import download_label
 from shipping.carriers.port import (
     Address,
@@ -73,9 +74,12 @@ class EasyPost:
     # Of no meaning here: a handle that is charged at most once may always be sent again.
     send_again_when_not_found = True
 
-    def __init__(self, *, api_key: str, api_base: str) -> None:
-        """`api_base` is the API's address with its version. Raises ValueError for one that can't be right."""
-        self._wire = Wire(api_key=api_key, api_base=api_base)
+    def __init__(self, *, api_key: str, api_base: str, gate: Gate | None = None) -> None:
+        """`api_base` is the API's address with its version; without a gate, requests are sent at any pace. Raises
+        ValueError for an address or a key that can't be right.
+        """
+        self.gate = gate or Gate()
+        self._wire = Wire(api_key=api_key, api_base=api_base, gate=self.gate)
 
     def __repr__(self) -> str:
         return f"EasyPost(api_base={self._wire.api_base!r})"
@@ -181,7 +185,7 @@ class EasyPost:
             label_url = label_url_of(shipment) if shipment.get("id") == purchase_id else ""
         if not label_url:
             raise Unavailable("NO_LABEL", "The carrier does not say where the label is.")
-        return download_label(label_url, timeout=countdown.left())
+        return download_label(label_url, timeout=countdown.left(), gate=self.gate)
 
     def list_purchases(self, since: datetime, page: str = "", *, timeout: float) -> PurchasePage:
         """Ask for one page of the account's shipments that have postage. See the port, and `easypost_list`."""

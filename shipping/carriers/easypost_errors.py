@@ -5,7 +5,7 @@ with the object (`SHIPMENT.POSTAGE.EXISTS`, `ORDER.…`).
 """
 
 from shipping.carriers.easypost_wire import CallFailed
-from shipping.carriers.port import Rejected, Unavailable, Unknown
+from shipping.carriers.port import Rejected, Unavailable, Unknown, Unsent
 
 # The carrier behind EasyPost was asked, and what it did is not known yet.
 _IN_DOUBT = ("POSTAGE.TIMED_OUT", "POSTAGE.NO_RESPONSE", "PURCHASE.IN_PROGRESS", "REFUND.NO_RESPONSE")
@@ -92,6 +92,8 @@ def _rejected(failure: CallFailed) -> Rejected:
 
 
 def _unavailable(failure: CallFailed) -> Unavailable:
+    if failure.held:
+        return Unsent(_code(failure), _message(failure), failure.retry_after)
     # Also for 401, 402 and 403: they would refuse every row alike, so the job must halt instead of failing them all.
     return Unavailable(_code(failure), _message(failure), failure.retry_after)
 

@@ -21,6 +21,8 @@ import requests
 from easypost.easypost_client import EasyPostClient
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError
 
+from shipping.carriers.gate import Gate
+from shipping.carriers.port import Unsent
 from shipping.carriers.sessions import is_private_way, send_once
 from shipping.outages import Outage, in_plain_words, outage_of
 
@@ -32,12 +34,15 @@ _TEST_KEY_PREFIX = "EZTK"
 _LONGEST_CODE = 100
 _LONGEST_MESSAGE = 1000
 _LONGEST_WAIT = 3600.0
+# "Too many requests" and "service unavailable": what their Retry-After names holds for every request.
+_LATER = frozenset({429, 503})
 
 
 class CallFailed(Exception):
     """A request that was not answered as hoped. Holds no kind yet: that depends on what was asked.
 
-    `sent` is False only when it is certain that nothing reached the carrier. `status` is the answer's HTTP
+    `sent` is False only when it is certain that nothing reached the carrier, `held` is True when the gate kept it back.
+    `status` is the answer's HTTP
     status, None without an answer. `readable` says whether the answer was an error in EasyPost's own form.
     `retry_after` is in seconds.
     """
@@ -48,6 +53,7 @@ class CallFailed(Exception):
         message: str,
         *,
         sent: bool = True,
+        held: bool = False,
         status: int | None = None,
         readable: bool = False,
         retry_after: float | None = None,
@@ -56,6 +62,7 @@ class CallFailed(Exception):
         self.code = code
         self.message = message
         self.sent = sent
+        self.held = held
         self.status = status
         self.readable = readable
         self.retry_after = retry_after
@@ -78,7 +85,7 @@ class _Line(threading.local):
 class Wire:
     """Sends requests to one EasyPost account, from any number of threads, each over its own kept-alive connection."""
 
-    def __init__(self, *, api_key: str, api_base: str) -> None:
+    def __init__(self, *, api_key: str, api_base: str, gate: Gate) -> None:
         """Raises ValueError for a key or an address that can't be right; the key is never part of the message."""
         if not re.fullmatch(r"[!-~]+", api_key):
             raise ValueError("The EasyPost API key is empty, or holds characters that no key has.")
@@ -90,6 +97,7 @@ class Wire:
         if not is_private_way(parts.scheme, self._host) and not api_key.startswith(_TEST_KEY_PREFIX):
             raise ValueError("A live EasyPost API key is only ever sent over https.")
         self._api_key = api_key
+        self._gate = gate
         self._line = _Line()
 
     def call(self, request: Callable[[Any], object], *, timeout: float) -> JsonObject:
@@ -105,6 +113,8 @@ class Wire:
             line.client.timeout = timeout
             request(line.client)
         except Exception as error:  # whatever happened, the request may have left
+            if isinstance(error.__context__, Unsent):
+                raise _held_back(error.__context__) from None
             if line.answer is None:
                 raise _without_answer(error) from None
         answer = line.answer
@@ -116,7 +126,7 @@ class Wire:
         client: Any = EasyPostClient(api_key=self._api_key, api_base=self.api_base)
         # The SDK mounts an adapter of its own, with three retries; and following a 307 or 308 would send a
         # purchase a second time. Its session has no public name.
-        send_once(client._requests_session, host=self._host, redirects=0)  # noqa: SLF001
+        send_once(client._requests_session, host=self._host, redirects=0, gate=self._gate)  # noqa: SLF001
         client.subscribe_to_response_hook(self._keep_answer)
         return client
 
@@ -128,6 +138,8 @@ class Wire:
         if 200 <= answer.status < 300 and body is not None:
             return body
         retry_after = _seconds_to_wait(answer.headers.get("Retry-After"), answer.headers.get("Date"))
+        if retry_after and answer.status in _LATER:
+            self._gate.tell(retry_after)
         error = (body or {}).get("error")
         if answer.status < 400 or not isinstance(error, dict | str):
             raise CallFailed(
@@ -147,6 +159,10 @@ class Wire:
     def _clean(self, value: object, longest: int) -> str:
         text = value if isinstance(value, str) else ""
         return " ".join(text.replace(self._api_key, "[API key]").replace("\0", "").split())[:longest]
+
+
+def _held_back(error: Unsent) -> CallFailed:
+    return CallFailed(error.code, error.message, sent=False, held=True, retry_after=error.retry_after)
 
 
 def _without_answer(error: Exception) -> CallFailed:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
+from shipping.carriers.gate import Gate
 from shipping.carriers.port import LabelFile, Rejected, Unavailable
 from shipping.carriers.sessions import send_once
 
@@ -18,26 +19,27 @@ _MEDIA_TYPES = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png"}
 
 
 class _Sessions(threading.local):
-    """One thread's sessions by host, so that its connections to the label hosts are kept alive."""
+    """One thread's sessions by host and gate, so that its connections to the label hosts are kept alive."""
 
     def __init__(self) -> None:
-        self.by_host: dict[str, requests.Session] = {}
+        self.made: dict[tuple[str, Gate], requests.Session] = {}
 
 
 _sessions = _Sessions()
 
 
-def download_label(url: str, *, timeout: float) -> LabelFile:
+def download_label(url: str, *, timeout: float, gate: Gate) -> LabelFile:
     """The label at an http(s) address: a PDF or PNG of at most 10 MB, read within `timeout` seconds.
 
-    Raises Rejected when the address can't be right or the host denies the file, Unavailable otherwise.
+    The gate is the carrier's, though its labels may lie elsewhere. Raises Unsent when it does not open in time,
+    Rejected when the address can't be right or the host denies the file, Unavailable otherwise.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Rejected("LABEL_ADDRESS", "The label's address is not an http(s) address.")
     ends = time.monotonic() + timeout
     try:
-        content = _read(_session(parts.hostname), url, ends, timeout)
+        content = _read(_session(parts.hostname, gate), url, ends, timeout)
     except (requests.RequestException, HTTPError, OSError) as error:
         raise Unavailable("LABEL_UNREACHABLE", f"The label could not be fetched ({type(error).__name__}).") from None
     if not content:
@@ -48,12 +50,12 @@ def download_label(url: str, *, timeout: float) -> LabelFile:
     raise Unavailable("NOT_A_LABEL", "The label's host sent something that is neither a PDF nor a PNG.")
 
 
-def _session(host: str) -> requests.Session:
-    session = _sessions.by_host.get(host)
+def _session(host: str, gate: Gate) -> requests.Session:
+    session = _sessions.made.get((host, gate))
     if session is None:
         session = requests.Session()
-        send_once(session, host=host, redirects=3)
-        _sessions.by_host[host] = session
+        send_once(session, host=host, redirects=3, gate=gate)
+        _sessions.made[host, gate] = session
     return session
 
 

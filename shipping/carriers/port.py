@@ -1,6 +1,7 @@
 """What the engine asks of a carrier, and what a carrier may answer.
 
-An adapter holds no state about rows and imports no models. It never retries a purchase: each method sends its
+An adapter is made with the options of its entry in the settings and with `gate`, which each of its requests has to
+enter. It holds no state about rows and imports no models. It never retries a purchase: each method sends its
 request once. Whatever a carrier's own errors are called, an adapter maps them onto the three kinds below.
 """
 
@@ -8,7 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from shipping.carriers.gate import Gate
 
 
 class Guarantee(Enum):
@@ -172,6 +176,10 @@ class Unavailable(CarrierError):
         self.retry_after = retry_after
 
 
+class Unsent(Unavailable):
+    """The request did not leave this process. Says nothing about the carrier, and so is no trouble with it."""
+
+
 class Unknown(CarrierError):
     """The request may have reached the carrier: a label may or may not have been bought."""
 
@@ -182,6 +190,7 @@ class Carrier(Protocol):
     """
 
     guarantee: Guarantee
+    gate: "Gate"
     # Only for adopt_or_ask: whether a row that the carrier does not know after the quiet period is sent again
     # (True) or set aside for a person (False).
     send_again_when_not_found: bool

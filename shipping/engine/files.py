@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from shipping.backoff import wait_after
+from shipping.backoff import failures_with, wait_after
 from shipping.carriers.port import CarrierError
 from shipping.engine.letters import FileOrder, StoredFile
 from shipping.labels import file_name
@@ -37,6 +37,6 @@ def settle_file(label: Label, outcome: StoredFile | CarrierError, now: float) ->
     if isinstance(outcome, StoredFile):
         Label.objects.filter(pk=label.pk).update(file=outcome.name, fetch_failures=0)
     else:
-        failures = label.fetch_failures + 1
+        failures = failures_with(outcome, label.fetch_failures)
         fetch_after = now + wait_after(failures, outcome, longest=3600.0)
         Label.objects.filter(pk=label.pk).update(fetch_failures=failures, fetch_after=fetch_after)

@@ -9,15 +9,18 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from shipping.carriers.registry import carrier_names
 from shipping.comparing.ordering import look_after_comparisons
 from shipping.engine import books, filing
 from shipping.engine.letters import Inbox
 from shipping.engine.loop import BREATH_SECONDS
+from shipping.engine.pacing import pacer_of
 from shipping.engine.wire import Wire
 from shipping.liveness import live_run_ids, may_start
 from shipping.models import Job, Label, Row, Run
 from shipping.models.clock import book_now, local_seconds
 from shipping.orders.upload_upkeep import look_after_uploads
+from shipping.pace import resting
 from shipping.runs import queue_after_commit, record, tickets_wait
 from shipping.states import OPEN_JOB_STATUSES, EventKind, JobStatus, Sweep
 
@@ -51,6 +54,8 @@ class Housekeeper:
 
     def file_answers(self) -> bool:
         """File what came back, waiting a moment for what is out; true when something was there."""
+        for carrier in carrier_names():
+            pacer_of(carrier).keep()
         replies = self.wire.collect(PATIENCE_SECONDS if self.wire.errands.waiting else 0.0)
         filing.file_late(self.wire, replies)
         return bool(replies)
@@ -63,20 +68,21 @@ class Housekeeper:
         busy = bool(self._queue_lost_runs_again() + look_after_uploads() + look_after_comparisons())
         while True:
             filed = self.file_answers()
-            served = [self._serve(job_id) for job_id in self._jobs_with_errands()]
+            served = [self._serve(job_id, carrier) for job_id, carrier in self._jobs_with_errands()]
             busy = busy or filed or any(served)
             if not any(served) and not filed:
                 return busy or self.wire.expects_answers
             if local_seconds() > ends_at:
                 return True
 
-    def _serve(self, job_id: int) -> bool:
+    def _serve(self, job_id: int, carrier: str) -> bool:
         """Send what one job has to ask, as far as there is room; true when something was sent or swept. A job that
         can't be served now must not keep others from it.
         """
         began = local_seconds()
         try:
-            outcome = books.tick(job_id, Inbox(), books.Wishes(errands=self.wire.errands.free))
+            wishes = pacer_of(carrier).allow(books.Wishes(errands=self.wire.errands.free))
+            outcome = books.tick(job_id, Inbox(), wishes)
         except filing.TRY_AGAIN as error:
             filing.let_go_of_database(error)
             return False
@@ -90,15 +96,20 @@ class Housekeeper:
             time.sleep(max(BREATH_SECONDS, local_seconds() - began))
         return bool(outcome.letters) or outcome.sweeping
 
-    def _jobs_with_errands(self) -> list[int]:
-        """Jobs that no live run looks after and that have something due, those that wait longest first."""
+    def _jobs_with_errands(self) -> list[tuple[int, str]]:
+        """Jobs that no live run looks after and that have something due, each with its carrier. Nothing is due at a
+        carrier that is to be left alone.
+        """
         now = book_now()
+        asleep = resting()
         manned = Run.objects.filter(pk__in=live_run_ids()).values("job")
-        owed = Row.objects.owed().filter(ask_after__lte=now).exclude(job__in=manned)
+        owed = Row.objects.owed().filter(ask_after__lte=now).exclude(job__in=manned).exclude(account__in=asleep)
         voids = Label.objects.void_may_have_begun().filter(void_after__lte=now, row__due__isnull=True)
-        voids = voids.exclude(job__in=manned)
-        files = Label.objects.file_missing().filter(fetch_after__lte=now).exclude(job__in=manned)
-        refunds = Label.objects.refund_open().filter(refund_ask_after__lte=now).exclude(job__in=manned)
+        voids = voids.exclude(job__in=manned).exclude(account__in=asleep)
+        files = Label.objects.file_missing().filter(fetch_after__lte=now)
+        files = files.exclude(job__in=manned).exclude(account__in=asleep)
+        refunds = Label.objects.refund_open().filter(refund_ask_after__lte=now)
+        refunds = refunds.exclude(job__in=manned).exclude(account__in=asleep)
         sweeps = Job.objects.exclude(sweep=Sweep.none).exclude(status__in=OPEN_JOB_STATUSES)
         # Nothing is open in these, and nobody is there to say so.
         dropped = Label.objects.rebuy_unsent().exclude(job__status__in=OPEN_JOB_STATUSES)
@@ -114,7 +125,8 @@ class Housekeeper:
             refunds.values_list("job", flat=True),
         ):
             found += jobs.order_by().distinct()[:JOBS_A_ROUND]
-        return list(dict.fromkeys(found))[:JOBS_A_ROUND]
+        carriers = dict(Job.objects.filter(pk__in=found).values_list("pk", "carrier")) if found else {}
+        return [(job_id, carriers[job_id]) for job_id in list(dict.fromkeys(found))[:JOBS_A_ROUND]]
 
     def _queue_lost_runs_again(self) -> int:
         """Queue issued runs again that no task engine brought within a lease. `queued` is set under the job's lock,

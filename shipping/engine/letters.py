@@ -9,10 +9,6 @@ from dataclasses import dataclass, field
 from shipping.carriers.port import CarrierError, Order, Prepared, Purchase, VoidAnswer
 
 
-class Unsent(CarrierError):
-    """The request was not sent: too little time was left until it was due. Nothing was bought."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
     """A pending row that this run keeps for itself, to be prepared at the carrier. One whose attempt has a pinned

@@ -9,6 +9,7 @@ from shipping.carriers.port import CarrierError, Prepared
 from shipping.engine import books, filing
 from shipping.engine.books import CommitUnknown, Outcome, Standing, Wishes
 from shipping.engine.letters import Claim, Inbox, Letter, Preparation, Ready, Reply
+from shipping.engine.pacing import pacer_of
 from shipping.engine.trouble import Trouble
 from shipping.engine.wire import Wire
 from shipping.models import Run
@@ -39,6 +40,7 @@ class RunLoop:
         self.run_id = run.pk
         self.job_id = run.job_id
         self.wire = wire
+        self.pacer = pacer_of(run.job.carrier)
         self.stopping = stopping
         self.inbox: list[Reply] = []
         self.ready: list[Ready] = []
@@ -76,9 +78,12 @@ class RunLoop:
 
     def _collect(self) -> None:
         """Wait for replies, unless something can be done at once, and sort them."""
-        at_once = bool(self._claimable())
+        not_before = self.pacer.again_at - local_seconds()
+        at_once = bool(self._claimable()) and not_before <= 0
         others: list[Reply] = []
         patience = 0.0 if at_once else min(IDLE_SECONDS, settings.HEARTBEAT_SECONDS / 2)
+        if 0 < not_before < patience:
+            patience = not_before
         if self.standing is Standing.sweeping:
             # As long as a chunk of the sweep has held the write lock, others may have it.
             patience = max(BREATH_SECONDS, self.tick_seconds)
@@ -136,9 +141,23 @@ class RunLoop:
         turn_over = now >= self.give_way_at and not self._winding_down
         return Wishes(ready=claimable, preparations=max(0, room), errands=errands, turn_over=turn_over)
 
+    def _allowed(self) -> Wishes:
+        """What of the wishes the carrier's pace allows now; while the database can't be asked, nothing."""
+        wishes = self._wishes()
+        try:
+            allowed = self.pacer.allow(wishes)
+        except filing.TRY_AGAIN as error:
+            filing.let_go_of_database(error)
+            return Wishes()
+        pause = self.pacer.pause_of(settings.HALT_AFTER_SECONDS)
+        if pause is not None and self.halting is None and not self._winding_down:
+            # As if it had said so to this run itself.
+            self.halting = (pause, 0)
+        return allowed
+
     def _tick(self) -> None:
         """One transaction, when there is a reason for one; afterwards, and only then, send."""
-        wishes = self._wishes()
+        wishes = self._allowed()
         now = local_seconds()
         idle = not (self.inbox or wishes.ready or wishes.errands or wishes.preparations)
         if idle and self.standing is not Standing.sweeping and now < self.beat_at:

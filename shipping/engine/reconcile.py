@@ -5,8 +5,8 @@ from collections.abc import Collection
 from django.conf import settings
 from django.utils import timezone
 
-from shipping.backoff import wait_after
-from shipping.carriers.port import CarrierError, Guarantee, Purchase
+from shipping.backoff import failures_with, wait_after
+from shipping.carriers.port import CarrierError, Guarantee, Purchase, Unsent
 from shipping.carriers.registry import get_carrier
 from shipping.engine.letters import Question
 from shipping.engine.settle import clear_owed, owes, set_aside, settle_bought, settle_not_bought
@@ -92,12 +92,12 @@ def _found_not_bought(job: Job, row: Row) -> None:
 
 
 def _could_not_find_out(job: Job, row: Row, error: CarrierError, now: float, *, quiet_over: bool) -> None:
-    failed = row.questions_failed + 1
+    failed = failures_with(error, row.questions_failed)
     answer = f"Could not find out: {error.message}"
     Row.objects.filter(pk=row.pk).update(
         answer=answer, answered_at=timezone.now(), ask_after=now + wait_after(failed, error), questions_failed=failed
     )
-    if failed < settings.REVIEW_AFTER_QUESTIONS:
+    if failed < settings.REVIEW_AFTER_QUESTIONS or isinstance(error, Unsent):
         return
     if row.status == RowStatus.completed and quiet_over:
         # Its label is known; whether this claim charged a second time can't be found out this way. Before the quiet

@@ -5,7 +5,8 @@ job's lock.
 from django.conf import settings
 from django.utils import timezone
 
-from shipping.carriers.port import CarrierError, VoidAnswer, VoidState
+from shipping.backoff import wait_after
+from shipping.carriers.port import CarrierError, Unsent, VoidAnswer, VoidState
 from shipping.engine.letters import RefundQuestion
 from shipping.models import Job, Label, Row
 from shipping.runs import record
@@ -49,7 +50,10 @@ def settle_refund(job: Job, label: Label, outcome: VoidAnswer | CarrierError, no
     """Apply what the carrier says about a refund. What it does not know yet, or can't say, is asked again later."""
     if label.refund_state != RefundState.submitted or label.voided_at is None:
         return  # a late answer: it is decided
-    if isinstance(outcome, CarrierError) or outcome.state is VoidState.submitted:
+    if isinstance(outcome, Unsent):
+        label.refund_ask_after = now + wait_after(0, outcome)
+        label.save(update_fields=["refund_ask_after"])
+    elif isinstance(outcome, CarrierError) or outcome.state is VoidState.submitted:
         label.refund_questions += 1
         label.refund_ask_after = now + wait_for_refund(label.refund_questions)
         label.save(update_fields=["refund_questions", "refund_ask_after"])

@@ -4,7 +4,7 @@ import random
 
 from django.conf import settings
 
-from shipping.carriers.port import CarrierError, Rejected, Unavailable, Unknown
+from shipping.carriers.port import CarrierError, Rejected, Unavailable, Unknown, Unsent
 from shipping.models.clock import local_seconds
 
 FIRST_WAIT_SECONDS = 0.5
@@ -39,6 +39,8 @@ class Trouble:
 
     def note(self, outcome: object) -> None:
         """Take an answer into account: trouble, or the end of it. Whatever is definite ends it."""
+        if isinstance(outcome, Unsent):
+            return
         if isinstance(outcome, Unavailable | Unknown):
             self._add(outcome)
         elif isinstance(outcome, Rejected) or not isinstance(outcome, CarrierError):

@@ -3,8 +3,8 @@
 from django.conf import settings
 from django.utils import timezone
 
-from shipping.backoff import wait_after
-from shipping.carriers.port import CarrierError, VoidAnswer, VoidState
+from shipping.backoff import failures_with, wait_after
+from shipping.carriers.port import CarrierError, Unsent, VoidAnswer, VoidState
 from shipping.engine.letters import VoidLetter
 from shipping.engine.refunds import begin_refund
 from shipping.models import Job, Label, Row
@@ -85,10 +85,10 @@ def _flag(job: Job, label: Label, kind: EventKind, message: str) -> None:
 
 
 def _could_not_void(job: Job, label: Label, error: CarrierError, now: float) -> None:
-    label.void_failures += 1
+    label.void_failures = failures_with(error, label.void_failures)
     label.void_answer = error.message
     label.void_after = now + wait_after(label.void_failures, error, longest=3600.0)
     label.save(update_fields=["void_failures", "void_answer", "void_after"])
-    if label.void_failures == FLAG_AFTER_FAILURES:
+    if label.void_failures == FLAG_AFTER_FAILURES and not isinstance(error, Unsent):
         # It may have been voided all the same, so it is asked for again and again, and a person can see it.
         _flag(job, label, EventKind.void_unanswered, f"The carrier has not answered the void. {error.message}")

@@ -15,7 +15,7 @@ from functools import lru_cache
 from django.conf import settings
 
 from shipping import labels
-from shipping.carriers.port import Carrier, CarrierError, Unavailable, Unknown
+from shipping.carriers.port import Carrier, CarrierError, Unavailable, Unknown, Unsent
 from shipping.carriers.registry import UnknownCarrier, get_carrier
 from shipping.engine.letters import (
     Answer,
@@ -27,7 +27,6 @@ from shipping.engine.letters import (
     RefundQuestion,
     Reply,
     StoredFile,
-    Unsent,
     VoidLetter,
 )
 from shipping.models.clock import local_seconds

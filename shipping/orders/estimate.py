@@ -4,9 +4,11 @@ and nothing of this is a promise: prices and rows may differ when it comes to bu
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -21,6 +23,7 @@ from shipping.models.clock import local_seconds
 from shipping.models.row import order_for_carrier
 from shipping.orders.checking import PREVIEW_ROWS
 from shipping.orders.uploads import UploadRefused
+from shipping.pace import attend, attend_until
 from shipping.states import CHECKED_UPLOAD_STATUSES
 
 AT_ONCE = 8
@@ -144,14 +147,21 @@ def _ask(carrier_name: str, orders: dict[int, Order]) -> Answers:
         left = ends_at - local_seconds()
         return carrier.quote(order, timeout=left) if left > 0 else None
 
+    attend(carrier_name, len(orders))
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="quote")
     asked = {row: pool.submit(ask, order) for row, order in orders.items()}
-    wait(asked.values(), timeout=SECONDS)
+    with suppress(TimeoutError):
+        attend_until(partial(_all_done, asked.values()), carrier_name, SECONDS, unanswered=TimeoutError)
     pool.shutdown(wait=False, cancel_futures=True)
     answers = Answers()
     for row, future in asked.items():
         _take(answers, row, future)
     return answers
+
+
+def _all_done(asked: Iterable["Future[Quote | None]"], *, timeout: float) -> None:
+    if wait(asked, timeout=timeout).not_done:
+        raise TimeoutError
 
 
 def _take(answers: Answers, row: int, future: "Future[Quote | None]") -> None:

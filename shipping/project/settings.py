@@ -91,17 +91,22 @@ EASYPOST_API_KEY: str = env.str("EASYPOST_API_KEY", default="", validate=easypos
 EASYPOST_API_BASE: str = env.str("EASYPOST_API_BASE", default="https://api.easypost.com/v2", validate=web_address)
 SANDBOX_URL: str = env.str("SANDBOX_URL", default="http://127.0.0.1:8001", validate=web_address)
 
-# A name (a job keeps it) to an adapter's dotted path and the options it is made with.
+# What all workers and all else together may send to one carrier over any second; 0 for no limit.
+MAX_REQUESTS_PER_SECOND: float = env.float("MAX_REQUESTS_PER_SECOND", default=0.0, validate=validate.Range(min=0))
+
+# A name (a job keeps it) to an adapter's dotted path, the options it is made with, and its limit.
 CARRIERS: dict[str, dict[str, Any]] = {
     "sandbox": {
         "ADAPTER": "shipping.carriers.easypost.EasyPost",
         "OPTIONS": {"api_key": "EZTK-sandbox", "api_base": f"{SANDBOX_URL.rstrip('/')}/v2"},
+        "MAX_REQUESTS_PER_SECOND": MAX_REQUESTS_PER_SECOND,
     },
 }
 if EASYPOST_API_KEY:
     CARRIERS["easypost"] = {
         "ADAPTER": "shipping.carriers.easypost.EasyPost",
         "OPTIONS": {"api_key": EASYPOST_API_KEY, "api_base": EASYPOST_API_BASE},
+        "MAX_REQUESTS_PER_SECOND": MAX_REQUESTS_PER_SECOND,
     }
 DEFAULT_CARRIER: str = env.str("DEFAULT_CARRIER", default="sandbox")
 

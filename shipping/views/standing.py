@@ -1,15 +1,18 @@
 """How one job stands at this moment: what the moving part of its page shows, and when it has to look again."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Q
+from django.utils import timezone
 
 from shipping import liveness
 from shipping.engine.settle import NEVER
 from shipping.liveness import Condition
 from shipping.models import Job, Row
+from shipping.pace import paused_for
 from shipping.services import JobService
 from shipping.states import JobStatus, RowStatus, Sweep
 from shipping.views.access import Holders, right_name, who_may
@@ -22,7 +25,7 @@ from shipping.views.progress import RowsBar, rows_bar
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The job, its condition, and what its counters do not tell. `being_asked` are the rows in review about which
-    the carrier is to be asked.
+    the carrier is to be asked; `left_alone_until` is when the carrier wants to be asked again, in whole minutes.
     """
 
     card: JobCard
@@ -34,6 +37,7 @@ class Standing:
     voids_owed: int
     worker_alive: bool
     pace: Pace | None
+    left_alone_until: datetime | None
 
     @property
     def job(self) -> Job:
@@ -63,6 +67,7 @@ class Standing:
             *(job.total_rows, job.processed_rows, job.successful_rows, job.failed_rows, job.import_complete),
             *(job.cost_cents, job.replaced_cents),
             *(self.in_flight, self.in_doubt, self.in_review, self.being_asked, self.voids_owed, self.worker_alive),
+            self.left_alone_until,
             *((self.pace.per_minute, self.pace.left) if self.pace else ()),
         )
 
@@ -88,7 +93,16 @@ def standing_of(job: Job) -> Standing:
         voids_owed=job.labels.void_owed().count(),
         worker_alive=service.worker_alive(),
         pace=pace(job, job.remaining_rows - review["all"]) if is_working else None,
+        left_alone_until=_left_alone_until(job.carrier),
     )
+
+
+def _left_alone_until(carrier: str) -> datetime | None:
+    seconds = paused_for(carrier)
+    if not seconds:
+        return None
+    until = timezone.now() + timedelta(seconds=seconds)
+    return until.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
 @dataclass(frozen=True)

@@ -516,8 +516,9 @@ def test_a_thousand_purchases_come_in_pages_with_a_fixed_number_of_queries(
     assert (code, findings) == (0, [])
     assert (summary["listed"], summary["labels"]) == (1001, 1001)
     assert sandbox.faults()[0]["seen"] == 11, "pages of a hundred"
-    # One for the job, three for each page of the list, one for each page of labels and one that finds no more.
-    assert len(queries) <= 1 + 3 * 11 + 7
+    # One for the job, four for each page of the list (one for the pace), one for each page of labels and one that finds
+    # no more.
+    assert len(queries) <= 1 + 4 * 11 + 7
 
 
 def test_nothing_is_written(shipped: Job, sandbox: SandboxProcess) -> None:

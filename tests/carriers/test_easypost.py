@@ -160,11 +160,10 @@ def test_too_many_requests_is_unavailable_for_as_long_as_the_carrier_says(carrie
     act = Reply(b"<html>", 429, (header,)) if page else refusal(429, "RATE_LIMITED", "Slow down.", [], header)
     for request in ("POST /shipments", "POST /buy", "GET /" + HANDLE):
         carrier.on(request, act)
-    easypost = adapter(carrier)
     for call in (
-        lambda: easypost.prepare(order(), timeout=5),
-        lambda: easypost.buy(order(), HANDLE, DETAILS, timeout=5),
-        lambda: easypost.lookup(HANDLE, REFERENCE, timeout=5),
+        lambda: adapter(carrier).prepare(order(), timeout=5),
+        lambda: adapter(carrier).buy(order(), HANDLE, DETAILS, timeout=5),
+        lambda: adapter(carrier).lookup(HANDLE, REFERENCE, timeout=5),
     ):
         with pytest.raises(Unavailable) as caught:
             call()

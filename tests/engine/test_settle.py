@@ -2,9 +2,9 @@
 
 import pytest
 
-from shipping.carriers.port import CarrierError, Rejected, Unavailable, Unknown
+from shipping.carriers.port import CarrierError, Rejected, Unavailable, Unknown, Unsent
 from shipping.engine import books, filing
-from shipping.engine.letters import Inbox, Reply, Unsent
+from shipping.engine.letters import Inbox, Reply
 from shipping.models import Event, Job, Label, Row
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RowStatus, RunEnd

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shipping.carriers import registry
-from shipping.carriers.port import Purchase, Rejected, Unavailable, Unknown
-from shipping.engine.letters import Claim, Unsent
+from shipping.carriers.port import Purchase, Rejected, Unavailable, Unknown, Unsent
+from shipping.engine.letters import Claim
 from shipping.engine.trouble import Trouble
 from shipping.engine.wire import Wire
 from shipping.models.clock import local_seconds

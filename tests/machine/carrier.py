@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shipping.carriers.gate import Gate
 from shipping.carriers.port import (
     CarrierError,
     Guarantee,
@@ -97,9 +98,10 @@ class MemoryCarrier:
     else is answered at once.
     """
 
-    def __init__(self, *, exactly_once: bool, send_again: bool = False) -> None:
+    def __init__(self, *, exactly_once: bool, gate: Gate, send_again: bool = False) -> None:
         """`send_again`: the policy of a carrier without handles that are charged once."""
         self.guarantee = Guarantee.exactly_once if exactly_once else Guarantee.adopt_or_ask
+        self.gate = gate
         self.send_again_when_not_found = send_again
         self.ledger = Ledger(exactly_once)
         self.preparing = Verdict.done

@@ -12,6 +12,7 @@ from shipping.carriers import easypost_errors as errors
 from shipping.carriers.easypost import EasyPost
 from shipping.carriers.easypost_replies import Unreadable, purchase_of
 from shipping.carriers.easypost_wire import CallFailed, JsonObject
+from shipping.carriers.gate import Gate
 from shipping.carriers.port import Guarantee, Order, Prepared, Purchase, Unavailable, Unknown
 
 # The carriers' names in the settings that `adopting` and `tests.support.adopting_settings` make.
@@ -30,11 +31,11 @@ class ByReference(EasyPost):
 
     guarantee = Guarantee.adopt_or_ask
 
-    def __init__(self, *, api_key: str, api_base: str, send_again_when_not_found: bool = False) -> None:
+    def __init__(self, *, api_key: str, api_base: str, gate: Gate, send_again_when_not_found: bool = False) -> None:
         """`send_again_when_not_found` is the policy for what the carrier does not know after the quiet period."""
-        super().__init__(api_key=api_key, api_base=api_base)
+        super().__init__(api_key=api_key, api_base=api_base, gate=gate)
         # One shipment of its own for each purchase, made and bought as EasyPost does it.
-        self._shipments = EasyPost(api_key=api_key, api_base=api_base)
+        self._shipments = EasyPost(api_key=api_key, api_base=api_base, gate=gate)
         self.send_again_when_not_found = send_again_when_not_found
 
     def prepare(self, order: Order, *, timeout: float) -> Prepared:  # noqa: ARG002 (the port's signature)

@@ -1,0 +1,1 @@
+"""How often, and when, a carrier is asked by all processes together."""
