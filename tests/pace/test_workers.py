@@ -1,8 +1,6 @@
 """Three workers and the carrier's own account of when it was asked."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -13,44 +11,14 @@ from shipping.models.clock import local_seconds
 from shipping.services import JobService
 from shipping.states import JobStatus
 from tests.factories import make_job
+from tests.pace.scene import PATIENCE_SECONDS, WINDOW_SECONDS, WORKERS, completed, most_within, start, workers
 from tests.support.ledger import assert_books_equal_ledger, assert_one_charge_per_completed_row
 from tests.support.processes import CommandProcess, wait_until, worker
 from tests.support.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WORKERS = 3
 LIMIT = 20
-PATIENCE_SECONDS = 180.0
-# What arrives was sent a little earlier, and on a busy machine more than a little: over some seconds that evens out.
-WINDOW_SECONDS = 5.0
-
-
-@contextmanager
-def workers(sandbox: SandboxProcess, **extra: str) -> Iterator[None]:
-    with ExitStack() as stack:
-        for _each in range(WORKERS):
-            stack.enter_context(worker(sandbox.url, **extra))
-        yield
-
-
-def completed(*jobs: Job) -> bool:
-    return all(Job.objects.get(pk=job.pk).status == JobStatus.completed for job in jobs)
-
-
-def most_within(times: list[float], seconds: float) -> int:
-    """The most that fall into any stretch of so many seconds."""
-    most = first = 0
-    for last, moment in enumerate(times):
-        while times[first] <= moment - seconds:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
-
-
-def start(*jobs: Job) -> None:
-    for job in jobs:
-        JobService().start(job.pk)
 
 
 @pytest.mark.parametrize("sizes", [[100], [50, 50]], ids=["one job", "two jobs"])
