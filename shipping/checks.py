@@ -1,5 +1,6 @@
 """System checks for settings that can't work together."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -35,6 +36,30 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
                 f" {', '.join(settings.CARRIERS)}. (easypost needs EASYPOST_API_KEY.)",
                 id="onceship.E003",
             )
+        )
+    return errors
+
+
+@register()
+def check_broker(**_kwargs: Any) -> list[CheckMessage]:
+    """RabbitMQ takes a ticket back from a worker that has it for too long; a run has to hand over well before."""
+    if settings.TASK_ENGINE != "celery":
+        return []
+    errors: list[CheckMessage] = []
+    # Well before: the broker looks only once a minute.
+    most = settings.BROKER_CONSUMER_TIMEOUT_SECONDS / 2
+    longest = settings.RUN_SECONDS + settings.LEASE_SECONDS
+    if longest > most:
+        errors.append(
+            Error(
+                f"RUN_SECONDS + LEASE_SECONDS is {longest:g}, but must be at most {most:g} (half of"
+                " BROKER_CONSUMER_TIMEOUT_SECONDS): a run has to hand over well before RabbitMQ takes its ticket back.",
+                id="onceship.E006",
+            )
+        )
+    if find_spec("celery") is None:
+        errors.append(
+            Error("TASK_ENGINE is celery, but Celery is not installed (requirements/celery.txt).", id="onceship.E007")
         )
     return errors
 

@@ -63,19 +63,14 @@ def queue_after_commit(run: Run, *, first: bool = False) -> None:
 
 def enqueue(run_id: int, *, first: bool = False) -> None:
     """Put a run's ticket in the task queue: at its end, or (`first`) before all runs that are not their job's first."""
-    # By name: the tasks stand above the services and import them.
-    import_string("shipping.tasks.ship_first" if first else "shipping.tasks.ship").enqueue(run_id)
+    ship_task(first=first).enqueue(run_id)
 
 
-def tickets_wait() -> bool:
-    """Whether the task queue still holds tickets: then one that was not brought yet is not lost. Of the task engines,
-    only django-tasks-db can tell.
+def ship_task(*, first: bool = False) -> Any:
+    """The task that works a run, or the first one of a job. By name: the tasks stand above the services and import
+    them.
     """
-    from django_tasks_db.backend import DatabaseBackend
-    from django_tasks_db.models import DBTaskResult
-
-    backend = import_string("shipping.tasks.ship").get_backend()
-    return isinstance(backend, DatabaseBackend) and DBTaskResult.objects.ready().exists()
+    return import_string("shipping.tasks.ship_first" if first else "shipping.tasks.ship")
 
 
 def end_runs(job: Job, *, live: RunEnd) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shipping.carriers.registry import get_carrier
-from shipping.checks import check_carriers, check_settings
+from shipping.checks import check_broker, check_carriers, check_settings
 
 
 def ids(found: list[Any]) -> list[str]:
@@ -14,7 +14,7 @@ def ids(found: list[Any]) -> list[str]:
 
 def test_the_settings_as_they_come_are_fine() -> None:
     assert check_settings() == []
-    assert check_carriers() == []
+    assert check_carriers() == check_broker() == []
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,18 @@ def test_a_carrier_that_can_not_be_made_is_named_and_its_key_is_not(settings: An
     assert error.id == "onceship.E005"
     assert "acme" in error.msg
     assert "bad key" not in error.msg
+
+
+def test_a_run_that_would_outlast_the_brokers_patience_is_refused(settings: Any) -> None:
+    settings.RUN_SECONDS = 1800.0
+    assert check_broker() == []
+    settings.TASK_ENGINE = "celery"
+    assert ids(check_broker()) == ["onceship.E006"]
+    settings.BROKER_CONSUMER_TIMEOUT_SECONDS = 3700.0
+    assert check_broker() == []
+
+
+def test_celery_without_its_libraries_is_refused(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.TASK_ENGINE = "celery"
+    monkeypatch.setattr("shipping.checks.find_spec", lambda _name: None)
+    assert ids(check_broker()) == ["onceship.E007"]

@@ -8,14 +8,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from django_tasks_db.backend import DatabaseBackend
-from django_tasks_db.models import DBTaskResult
 
 from shipping.models import Comparison, Job
 from shipping.models.clock import book_now
 from shipping.refusals import lock_job
 from shipping.runs import record
 from shipping.states import COMPARISON_TRANSITIONS, ComparisonStatus, EventKind
+from shipping.tickets import ticket_waits
 
 COMPARISONS_A_ROUND = 20
 
@@ -75,19 +74,10 @@ def _queue_again(comparison_id: int, job_id: int) -> bool:
     comparison = Comparison.objects.get(pk=comparison_id)
     if not comparison.waits_for_worker or comparison.queued >= book_now() - settings.LEASE_SECONDS:
         return False
-    if _has_ticket(comparison_id):
+    if ticket_waits(comparison_task(), comparison_id):
         # It only waits its turn.
         comparison.queued = book_now()
         comparison.save(update_fields=["queued"])
         return False
     queue_after_commit(comparison)
     return True
-
-
-def _has_ticket(comparison_id: int) -> bool:
-    """Whether the task queue still holds its ticket. Of the task engines, only django-tasks-db can tell."""
-    task = comparison_task()
-    if not isinstance(task.get_backend(), DatabaseBackend):
-        return False
-    tickets = DBTaskResult.objects.ready().filter(task_path=task.module_path)
-    return tickets.filter(args_kwargs__args=[comparison_id]).exists()

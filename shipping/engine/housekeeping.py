@@ -21,8 +21,9 @@ from shipping.models import Job, Label, Row, Run
 from shipping.models.clock import book_now, local_seconds
 from shipping.orders.upload_upkeep import look_after_uploads
 from shipping.pace import resting
-from shipping.runs import queue_after_commit, record, tickets_wait
+from shipping.runs import queue_after_commit, record, ship_task
 from shipping.states import OPEN_JOB_STATUSES, EventKind, JobStatus, Sweep
+from shipping.tickets import tickets_wait
 
 logger = logging.getLogger("onceship.housekeeping")
 
@@ -132,12 +133,12 @@ class Housekeeper:
         """Queue issued runs again that no task engine brought within a lease. `queued` is set under the job's lock,
         so this happens at most once a lease.
         """
-        if tickets_wait():
-            return 0
         before = book_now() - settings.LEASE_SECONDS
         lost = Run.objects.issued().filter(queued__lt=before, job__status=JobStatus.running, job__error_code="")
-        current = lost.filter(epoch=F("job__epoch")).order_by("queued").values_list("pk", "job")
-        return sum(self._queue_again(run_id, job_id) for run_id, job_id in current[:JOBS_A_ROUND])
+        current = lost.filter(epoch=F("job__epoch")).order_by("queued").values_list("pk", "job")[:JOBS_A_ROUND]
+        if not current or tickets_wait(ship_task()):
+            return 0
+        return sum(self._queue_again(run_id, job_id) for run_id, job_id in current)
 
     @transaction.atomic
     def _queue_again(self, run_id: int, job_id: int) -> bool:

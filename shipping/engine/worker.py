@@ -18,10 +18,9 @@ from django_tasks_db.utils import exclusive_transaction
 from shipping.engine import filing, process
 from shipping.engine.books import CommitUnknown
 from shipping.engine.housekeeping import Housekeeper
+from shipping.engine.presence import Presence
 from shipping.engine.wire import process_wire
-from shipping.liveness import this_process
-from shipping.models import Worker as WorkerRecord
-from shipping.models.clock import book_now, local_seconds
+from shipping.models.clock import local_seconds
 
 logger = logging.getLogger("onceship.worker")
 
@@ -46,7 +45,7 @@ class ShippingWorker(TaskWorker):
             excluded_queue_names=[],
         )
         self.housekeeper = Housekeeper(process_wire())
-        self.beat_at = 0.0
+        self.presence = Presence(worker_id)
         self.house_at = 0.0
 
     def shutdown(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 (the parent's signature)
@@ -79,7 +78,7 @@ class ShippingWorker(TaskWorker):
                 continue
             if self.running and not worked:
                 time.sleep(IDLE_SECONDS)
-        self._say_goodbye()
+        self.presence.say_goodbye()
         logger.info("Worker %s has ended.", self.worker_id)
 
     def _tickets(self) -> DBTaskResultQuerySet:
@@ -111,20 +110,4 @@ class ShippingWorker(TaskWorker):
         return busy
 
     def _beat(self) -> None:
-        if local_seconds() < self.beat_at:
-            return
-        me, now = this_process(), book_now()
-        _record, is_new = WorkerRecord.objects.update_or_create(
-            name=self.worker_id,
-            defaults={"host": me.host, "pid": me.pid, "pid_start_ticks": me.start_ticks, "beat": now},
-        )
-        if is_new:
-            # Killed workers could not take their records along; one that is only late makes its own again.
-            WorkerRecord.objects.filter(beat__lt=now - settings.LEASE_SECONDS).delete()
-        self.beat_at = local_seconds() + settings.HEARTBEAT_SECONDS
-
-    def _say_goodbye(self) -> None:
-        try:
-            WorkerRecord.objects.filter(name=self.worker_id).delete()
-        except (AnyDatabaseError, OSError) as error:
-            logger.warning("The worker's record could not be removed: %s", error)
+        self.presence.beat()

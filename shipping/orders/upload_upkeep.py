@@ -6,14 +6,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django_tasks_db.backend import DatabaseBackend
-from django_tasks_db.models import DBTaskResult
 
 from shipping.models import Upload
 from shipping.models.clock import book_now
 from shipping.orders.upload_states import queue_after_commit, upload_task
 from shipping.orders.uploads import forget_file
 from shipping.states import WORKING_UPLOAD_STATUSES, UploadStatus
+from shipping.tickets import ticket_waits
 
 KEPT_DAYS = 7
 UPLOADS_A_ROUND = 20
@@ -36,22 +35,13 @@ def _queue_again(upload_id: int) -> bool:
     upload = Upload.objects.lock(upload_id)
     if not upload.waits_for_worker or upload.queued >= book_now() - settings.LEASE_SECONDS:
         return False
-    if _has_ticket(upload_id):
+    if ticket_waits(upload_task(), upload_id):
         # It only waits its turn.
         upload.queued = book_now()
         upload.save(update_fields=["queued"])
         return False
     queue_after_commit(upload)
     return True
-
-
-def _has_ticket(upload_id: int) -> bool:
-    """Whether the task queue still holds this upload's ticket. Of the task engines, only django-tasks-db can tell."""
-    task = upload_task()
-    if not isinstance(task.get_backend(), DatabaseBackend):
-        return False
-    tickets = DBTaskResult.objects.ready().filter(task_path=task.module_path)
-    return tickets.filter(args_kwargs__args=[upload_id]).exists()
 
 
 def _remove_old() -> None:

@@ -49,6 +49,22 @@ HALT_AFTER_SECONDS: float = env.float("HALT_AFTER_SECONDS", default=300.0, valid
 # Questions about one row in doubt that may fail before the row is set aside for a person.
 REVIEW_AFTER_QUESTIONS: int = env.int("REVIEW_AFTER_QUESTIONS", default=8, validate=validate.Range(min=1))
 
+# What carries the tickets of runs: the database, or Celery with a RabbitMQ broker.
+TASK_ENGINE: str = env.str("TASK_ENGINE", default="database", validate=validate.OneOf(["database", "celery"]))
+CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", default="amqp://guest:guest@127.0.0.1:5672//", validate=some)
+# RabbitMQ's `consumer_timeout`: it takes a ticket back whose work lasts longer.
+BROKER_CONSUMER_TIMEOUT_SECONDS: float = env.float("BROKER_CONSUMER_TIMEOUT_SECONDS", default=1800.0, validate=positive)
+# What somebody waits for at a page goes before runs, which take minutes.
+TASK_QUEUES = ["onceship.files", "onceship.runs"]
+_BACKENDS: dict[str, dict[str, Any]] = {
+    "database": {"BACKEND": "django_tasks_db.DatabaseBackend"},
+    "celery": {
+        "BACKEND": "shipping.celery_backend.CeleryBackend",
+        "OPTIONS": {"APP": "shipping.project.celery.app"},
+    },
+}
+TASKS = {"default": {**_BACKENDS[TASK_ENGINE], "QUEUES": []}}
+
 # --- Database --------------------------------------------------------------------------------------------
 
 # Waiting for SQLite's write lock, or for a row lock on PostgreSQL, takes at most this long.
@@ -184,7 +200,6 @@ TEMPLATES = [
         },
     }
 ]
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -243,6 +258,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "loggers": {
         "onceship": {"handlers": ["console"], "level": LOG_LEVEL},
+        "celery": {"handlers": ["console"], "level": "WARNING"},
         "django_tasks": {"handlers": ["console"], "level": "WARNING"},
         "django_tasks_db": {"handlers": ["console"], "level": "WARNING"},
     },

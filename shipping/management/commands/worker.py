@@ -1,9 +1,11 @@
 """`manage.py worker`: a process that ships jobs."""
 
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 from django.utils.crypto import get_random_string
 
 from shipping.engine.worker import ShippingWorker
@@ -18,6 +20,21 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, until_idle: bool, **options: Any) -> None:
-        worker = ShippingWorker(worker_id=get_random_string(16), until_idle=until_idle)
+        worker_id = get_random_string(16)
+        if settings.TASK_ENGINE == "celery":
+            self._work_for_celery(worker_id, until_idle=until_idle)
+            return
+        worker = ShippingWorker(worker_id=worker_id, until_idle=until_idle)
         worker.configure_signals()
         worker.run()
+
+    def _work_for_celery(self, worker_id: str, *, until_idle: bool) -> None:
+        if until_idle:
+            raise CommandError(
+                "--until-idle is for TASK_ENGINE=database: nobody can tell when a broker's queue is empty."
+            )
+        # Here, not above: without a broker, its libraries need not be installed.
+        from shipping.engine.celery_worker import CeleryWorker
+        from shipping.project.celery import app
+
+        sys.exit(CeleryWorker(app, worker_id=worker_id).run())
