@@ -6,8 +6,10 @@ import os
 from functools import wraps
 from typing import Any
 
+import django
 from celery import Celery
 from celery.signals import import_modules, setup_logging
+from django.apps import apps
 from django.conf import settings
 from kombu import Exchange, Queue
 
@@ -55,6 +57,9 @@ def _leave_logging_alone(**_kwargs: Any) -> None:
 
 def _register_tasks(**_kwargs: Any) -> None:
     """Make each of our tasks one of Celery's, by the name that tickets carry."""
+    if not apps.ready:
+        # It was not `manage.py` that began: `celery beat`.
+        django.setup()
     from shipping import tasks
     from shipping.engine.celery_worker import at_the_desk
 

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
+from celery.beat import Scheduler
+from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.test import override_settings
 from django.utils.module_loading import import_string
@@ -13,12 +15,14 @@ from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.wire import process_wire
 from shipping.liveness import Condition, condition
 from shipping.models import Job, Row, Run, Worker
+from shipping.project.celery import app
 from shipping.runs import enqueue
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RunEnd
 from tests.engines.conftest import celery_on
 from tests.factories import make_job
-from tests.ground.scene import LEASE_SECONDS, Scene, wait_for
+from tests.ground.scene import LEASE_SECONDS, PATIENCE_SECONDS, SETTINGS, Scene, wait_for
+from tests.support.processes import ChildProcess
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.sandbox import SandboxProcess
 
@@ -203,3 +207,31 @@ def test_heartbeats_go_on_while_a_run_is_worked(broker: RabbitMQ, sandbox: Sandb
         scene.see_it_through(resumes=False)
         assert "missed heartbeats" not in broker.log()
         assert "connection" not in scene.log.read_text().lower()
+
+
+def test_what_a_beat_queues_comes_where_workers_look_and_is_worked(
+    broker: RabbitMQ, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    beat = Scheduler(app)
+    beat.setup_schedule()
+    beat.apply_entry(beat.schedule["keep_house"])
+    assert broker.depth(FILES) == 1
+    with CeleryScene(broker, sandbox, tmp_path) as scene:
+        scene.call_worker()
+        wait_for(lambda: broker.depth(FILES) == 0, what="a ticket that was taken")
+        scene.dismiss_workers()
+        assert broker.depth(FILES) == 0, "its work did not end"
+        assert "Traceback" not in scene.log.read_text()
+
+
+def test_celerys_own_command_starts_no_worker(broker: RabbitMQ, tmp_path: Path) -> None:
+    log = tmp_path / "celery.log"
+    command = ["-m", "celery", "--app", "shipping.project.celery", "worker"]
+    with ChildProcess(command, {**SETTINGS, **celery_on(broker)}, log=log) as process:
+        assert process.wait(PATIENCE_SECONDS) != 0
+    assert "Start workers with `manage.py worker`" in log.read_text()
+
+
+def test_until_idle_is_refused(broker: RabbitMQ) -> None:
+    with pytest.raises(CommandError, match="TASK_ENGINE=database"):
+        call_command("worker", "--until-idle")
