@@ -64,17 +64,21 @@ class TicketConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
         """Shut all queues while there is work; else open them in their order, up to one that holds tickets."""
         if self.task_consumer is None:
             return
-        for queue in self.app.amqp.queues.values():
-            if state.reserved_requests:
+        queues = list(self.app.amqp.queues.values())
+        if state.reserved_requests:
+            for queue in queues:
                 self.task_consumer.cancel_by_queue(queue.name)
-                continue
-            if self.task_consumer.consuming_from(queue):
-                continue
+        elif not all(self.task_consumer.consuming_from(queue) for queue in queues):
+            for queue in queues:
+                self._open(queue)
+                # A ticket of this queue may have come meanwhile, or comes next: then those after it stay shut.
+                if state.reserved_requests or self._holds_tickets(queue.name):
+                    return
+
+    def _open(self, queue: Any) -> None:
+        if not self.task_consumer.consuming_from(queue):
             self.task_consumer.add_queue(queue)
             self.task_consumer.consume()
-            # What it holds now comes, or went to somebody else: the queues after it have to wait until it is known.
-            if self._holds_tickets(queue.name):
-                return
 
     def _holds_tickets(self, name: str) -> bool:
         return bool(self.connection.default_channel.queue_declare(name, passive=True).message_count)

@@ -94,6 +94,12 @@ elif _database["ENGINE"] == "django.db.backends.postgresql":
         "idle_in_transaction_session_timeout": int(LEASE_SECONDS * 1000),
     }
     _database["OPTIONS"] = {
+        # A network that falls silent is noticed within about a lease, not after the two hours of Linux.
+        "connect_timeout": max(2, int(DATABASE_BUSY_SECONDS)),
+        "keepalives_idle": max(1, int(LEASE_SECONDS / 3)),
+        "keepalives_interval": max(1, int(LEASE_SECONDS / 6)),
+        "keepalives_count": 4,
+        "tcp_user_timeout": int(LEASE_SECONDS * 1000),
         **_database.get("OPTIONS", {}),
         "options": " ".join(f"-c {name}={value}" for name, value in _options.items()),
     }

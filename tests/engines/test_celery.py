@@ -182,20 +182,22 @@ def test_tickets_of_runs_that_wait_behind_busy_workers_do_not_pile_up(
         scene.see_it_through(resumes=False)
 
 
-def test_a_file_goes_before_runs_and_is_never_kept_by_a_worker_that_is_busy(
+def test_files_go_before_runs_and_a_worker_that_is_busy_keeps_no_ticket_to_itself(
     broker: RabbitMQ, sandbox: SandboxProcess, tmp_path: Path
 ) -> None:
     with CeleryScene(broker, sandbox, tmp_path) as scene:
         scene.start_with(1, buying_takes=1.0)
-        tickets = import_string("shipping.tasks.work_upload"), import_string("shipping.tasks.ship")
         for _each in range(3):
-            tickets[0].enqueue(0)
-            tickets[1].enqueue(0)
-        # The busy worker has shut both queues: whatever it was given by chance it has given back.
+            import_string("shipping.tasks.ship").enqueue(0)
+            import_string("shipping.tasks.compare_with_carrier").enqueue(0)
         wait_for(lambda: (broker.depth(FILES), broker.depth(RUNS)) == (3, 3), what="all tickets waiting")
         time.sleep(2)
         assert (broker.depth(FILES), broker.depth(RUNS)) == (3, 3)
+        scene.slow_down(0)
+        wait_for(lambda: broker.depth(RUNS) < 3, what="a run's ticket that was taken")
+        assert broker.depth(FILES) == 0
         scene.see_it_through(resumes=False)
+        assert "Traceback" not in scene.log.read_text()
 
 
 def test_heartbeats_go_on_while_a_run_is_worked(broker: RabbitMQ, sandbox: SandboxProcess, tmp_path: Path) -> None:
