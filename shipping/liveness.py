@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import BooleanField, Case, DateTimeField, Exists, F, Max, OuterRef, Q, When
+from django.db.models import BooleanField, Case, DateTimeField, Exists, F, Max, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce
 
 from shipping.models import Comparison, Job, Label, Row, Run, Upload, Worker
@@ -155,17 +155,15 @@ def interrupted_jobs() -> JobQuerySet:
     Each carries `last_sign_at`: when a run of it was last heard of.
     """
     worked_on, awaited = _worked_on_and_awaited()
+    # Not joined: then the conditions would be asked once for each run, and counting would have to group.
+    heard_of = Run.objects.filter(job=OuterRef("pk")).order_by().values("job")
+    latest = heard_of.annotate(at=Max(Coalesce(F("ended_at"), F("beat_at"), F("issued_at")))).values("at")
     return (
         Job.objects.running()
         .filter(~worked_on, ~Q(error_code="") | ~awaited)
         .filter(work_left())
         .annotate(
-            last_sign_at=Coalesce(
-                Max(Coalesce(F("runs__ended_at"), F("runs__beat_at"), F("runs__issued_at"))),
-                F("started_at"),
-                F("created_at"),
-                output_field=DateTimeField(),
-            )
+            last_sign_at=Coalesce(Subquery(latest), F("started_at"), F("created_at"), output_field=DateTimeField())
         )
         .order_by("-last_sign_at", "-pk")
     )

@@ -116,6 +116,7 @@ class Row(models.Model):
             models.Index(fields=["job", "number"], name="row_in_review", condition=Q(status=RowStatus.needs_review)),
             models.Index(fields=["job", "number"], name="row_failed", condition=Q(status=RowStatus.failed)),
             models.Index(fields=["job", "number"], name="row_completed", condition=Q(status=RowStatus.completed)),
+            models.Index(fields=["job", "number"], name="row_skipped", condition=Q(status=RowStatus.skipped)),
             models.Index(
                 fields=["job", "number"],
                 name="row_suspect",

@@ -113,7 +113,7 @@ def rows_strip(job: Job, live_runs: Collection[int]) -> Strip | None:
     """The strip of a job, or None for one without rows; `live_runs` are the ids of its live runs. Three queries whose
     cost does not grow with the job.
 
-    Skipped rows have no index of their own: a cell is shown as skipped when nothing else is in it.
+    Skipped rows are not looked for: a cell is shown as skipped when nothing else is in it.
     """
     rows = Row.objects.filter(job=job)
     last = rows.order_by("-number").values_list("number", flat=True).first()

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from shipping.export_forms import VoidChosenForm, read_labels, sign_labels
 from shipping.exports.row_ranges import BadRange, RowRanges
-from shipping.models import Job, Label
+from shipping.models import Job, Label, Row
 from shipping.models.label import LabelQuerySet
 from shipping.services import Refused
-from shipping.states import RefundState, VoidRequest
+from shipping.states import RefundState, RowStatus, VoidRequest
 from shipping.views.access import PageRequest, go_to, job_or_404, page, read_number, whole_number
 from shipping.views.label_lines import label_line
 from shipping.views.labels import label_or_404
@@ -75,7 +75,9 @@ def void_selection(request: PageRequest, job_id: int) -> HttpResponseBase:
     except BadRange as error:
         messages.error(request, str(error))
         return redirect("shipping:voids", job_id)
-    return _void(request, job, Label.objects.current().filter(rows.within("row__number"), job=job))
+    # By the rows, which an index finds by their numbers; the labels themselves know no numbers.
+    own = Row.objects.filter(rows.within("number"), job=job, status=RowStatus.completed).values("label")
+    return _void(request, job, Label.objects.current().filter(pk__in=own))
 
 
 def _void(request: PageRequest, job: Job, chosen: LabelQuerySet) -> HttpResponseBase:

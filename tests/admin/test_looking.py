@@ -12,6 +12,7 @@ from shipping.runs import record
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus
 from tests.factories import (
+    claim_row,
     make_dead_run,
     make_interrupted_job,
     make_job,
@@ -198,3 +199,50 @@ def test_the_admin_for_jobs_is_the_one_that_knows_interrupted_ones() -> None:
 def test_numbers_that_no_column_can_hold_are_no_server_error(browser: Client, model: str) -> None:
     make_interrupted_job(2)
     assert browser.get(f"/admin/shipping/{model}/?job__exact=9999999999999999999", follow=True).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("?q=ORDER-2", 2),
+        ("?q=order 2", 2),
+        ("?q=ORDER", 0),
+        ("?q=2", 0),
+        ("?q=2&job__exact={job}", 1),
+        ("?status__exact=in_flight", 1),
+        ("?status__exact=in_flight&job__exact={job}", 1),
+        ("?status__exact=completed", 4),
+        ("?q=%23%23", 0),
+    ],
+)
+def test_rows_are_sought_by_reference_and_in_a_job_by_number(browser: Client, job: Job, query: str, shown: int) -> None:
+    make_interrupted_job(3, completed=2)
+    claim_row(row_of(job, 3))
+
+    page = browser.get(f"/admin/shipping/row/{query.format(job=job.pk)}")
+
+    assert len([cell for cell in tags(page, "th") if cell.get("class") == "field-number"]) == shown
+
+
+@pytest.mark.parametrize("sought", ["tracking_number", "purchase_id"])
+def test_labels_are_found_by_their_numbers_in_full(browser: Client, job: Job, sought: str) -> None:
+    number = getattr(Label.objects.get(row=row_of(job, 2)), sought)
+
+    def found(term: str) -> int:
+        page = browser.get("/admin/shipping/label/", {"q": term})
+        return len([cell for cell in tags(page, "th") if cell.get("class") == "field-tracking_number"])
+
+    assert found(number) == 1
+    assert found(number[:-1]) == 0
+
+
+def test_a_list_of_rows_is_counted_and_paged_only_so_far(
+    browser: Client, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shipping.admin_lists.COUNTED", 45)
+    make_job(100)
+
+    last = browser.get("/admin/shipping/row/?p=2")
+
+    assert "45 rows" in text(last)
+    assert len([cell for cell in tags(last, "th") if cell.get("class") == "field-number"]) == 5
