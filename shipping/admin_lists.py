@@ -35,7 +35,7 @@ class RowStatusFilter(admin.ChoicesFieldListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         found = super().queryset(request, queryset)
-        if found is not None and self.lookup_val == RowStatus.in_flight:
+        if found is not None and self.lookup_val and RowStatus.in_flight in self.lookup_val:
             # All of these owe an answer (the books check it), and the index of debts finds them.
             found = found.filter(pk__in=Row.objects.owed().filter(status=RowStatus.in_flight).values("pk"))
         return found

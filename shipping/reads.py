@@ -10,7 +10,7 @@ from shipping.models import Event, Job, Label, Orphan, Row, Run
 from shipping.models.comparison import OrphanQuerySet
 from shipping.models.job import JobQuerySet
 from shipping.models.row import RowQuerySet
-from shipping.states import JobStatus, RowStatus, Sweep, VoidRequest
+from shipping.states import JobStatus, RowStatus, Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,11 @@ class JobReads:
         if job.sweep == Sweep.restart:
             unswept = self.facts(job, job.sweep_mark)
             return unswept.labelled_rows, unswept.labelled_cents
-        ordered = Label.objects.void_owed().filter(job=job, void_requested=VoidRequest.rebuy)
-        waiting = Label.objects.filter(pk__in=self.get_rows(job.pk).owed().filter(rebuy=True).values("label"))
-        found = (ordered | waiting).aggregate(rows=Count("pk"), cents=Sum("cost_cents"))
+        ordered = Label.objects.rebuy_owed().filter(job=job).order_by().values("pk")
+        waiting = self.get_rows(job.pk).owed().filter(rebuy=True).order_by().values("label")
+        # Each found by its own index; with one "or" the other, PostgreSQL would go through all labels.
+        left = Label.objects.filter(pk__in=ordered.union(waiting))
+        found = left.aggregate(rows=Count("pk"), cents=Sum("cost_cents"))
         return found["rows"], found["cents"] or 0
 
     def voids_begun(self, job_id: int) -> int:

@@ -97,6 +97,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["status", "-id"], name="job_by_status"),
             models.Index(fields=["name_key", "id"], name="job_by_name"),
+            models.Index(fields=["id"], name="job_sweeping", condition=~models.Q(sweep=Sweep.none)),
         ]
         constraints = [
             models.CheckConstraint(

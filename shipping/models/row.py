@@ -90,7 +90,8 @@ class Row(models.Model):
     objects = RowQuerySet.as_manager()
 
     class Meta:
-        ordering = ["job", "number"]
+        # By the column: by "job" every statement would be joined with the jobs.
+        ordering = ["job_id", "number"]
         constraints = [
             models.UniqueConstraint(fields=["job", "number"], name="row_number_once_per_job"),
             models.UniqueConstraint(

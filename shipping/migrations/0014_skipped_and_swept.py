@@ -1,0 +1,26 @@
+"""Rows that were left out are found by an index of their own, as those of every other state are, and jobs that are swept, too."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ("shipping", "0012_orphans"),
+    ]
+
+    operations = [
+        migrations.AlterModelOptions(name="row", options={"ordering": ["job_id", "number"]}),
+        migrations.AddIndex(
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("sweep", ""), _negated=True), fields=["id"], name="job_sweeping"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="row",
+            index=models.Index(
+                condition=models.Q(("status", "skipped")), fields=["job", "number"], name="row_skipped"
+            ),
+        ),
+    ]
