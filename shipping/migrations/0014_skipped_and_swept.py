@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("shipping", "0012_orphans"),
+        ("shipping", "0013_pace"),
     ]
 
     operations = [
