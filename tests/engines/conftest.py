@@ -1,6 +1,7 @@
 """A RabbitMQ node for all tests here that want one, empty for each."""
 
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from kombu.connection import Connection
 
+from shipping.project.celery import app
 from tests.support.rabbitmq import RabbitMQ, need_rabbitmq
 
 
@@ -15,19 +17,22 @@ from tests.support.rabbitmq import RabbitMQ, need_rabbitmq
 def rabbitmq_node() -> Iterator[RabbitMQ]:
     need_rabbitmq()
     with tempfile.TemporaryDirectory(prefix="onceship-rabbitmq-") as name, RabbitMQ(Path(name)) as node:
+        with Connection(node.url) as connection:
+            for queue in app.amqp.queues.values():
+                queue(connection.default_channel).declare()
+        # A node that is killed in the first second of a quorum queue's life forgets it half, and the queue is of no use
+        # any more. So the queues stay, and are old when a test kills the node.
+        time.sleep(5)
         yield node
 
 
 @pytest.fixture
 def broker(rabbitmq_node: RabbitMQ, settings: Any) -> Iterator[RabbitMQ]:
-    """A broker without queues, which this process's tickets go to; what the workers need is `celery_on(broker)`."""
-    from shipping.project.celery import app
-
+    """A broker with empty queues, which this process's tickets go to; what the workers need is `celery_on(broker)`."""
     if not rabbitmq_node.is_running():
         rabbitmq_node.start()
-    with Connection(rabbitmq_node.url) as connection:
-        for queue in settings.TASK_QUEUES:
-            connection.default_channel.queue_delete(queue)
+    for queue in settings.TASK_QUEUES:
+        rabbitmq_node.purge(queue)
     before = app.conf.broker_url
     app.conf.broker_url = rabbitmq_node.url
     settings.TASK_ENGINE = "celery"

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from amqp.exceptions import PreconditionFailed
 from django.utils.module_loading import import_string
 from kombu import Connection
 from kombu.exceptions import KombuError
@@ -48,12 +49,14 @@ def test_each_kind_of_ticket_goes_into_its_quorum_queue(broker: RabbitMQ) -> Non
         task.enqueue(*([] if name == "keep_house" else [1]))
     enqueue(1)
     assert (broker.depth(FILES), broker.depth(RUNS)) == (3, 1)
-    assert "quorum" in broker.log()
+    with Connection(broker.url) as connection, pytest.raises(PreconditionFailed, match="quorum"):
+        connection.default_channel.queue_declare(RUNS, arguments={"x-queue-type": "classic"})
 
 
 def test_it_tells_whether_tickets_wait(broker: RabbitMQ) -> None:
     upload = import_string("shipping.tasks.work_upload")
-    assert not tickets_wait(ship_task()), "there is not even a queue"
+    assert not tickets_wait(ship_task().using(queue_name="nowhere")), "there is not even a queue"
+    assert not tickets_wait(ship_task())
     enqueue(1)
     assert tickets_wait(ship_task())
     assert not ticket_waits(upload, 5)
