@@ -136,7 +136,7 @@ class Housekeeper:
         before = book_now() - settings.LEASE_SECONDS
         lost = Run.objects.issued().filter(queued__lt=before, job__status=JobStatus.running, job__error_code="")
         current = lost.filter(epoch=F("job__epoch")).order_by("queued").values_list("pk", "job")[:JOBS_A_ROUND]
-        if not current or tickets_wait(ship_task()):
+        if not current or tickets_wait(ship_task(first=True)) or tickets_wait(ship_task()):
             return 0
         return sum(self._queue_again(run_id, job_id) for run_id, job_id in current)
 

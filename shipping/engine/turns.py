@@ -14,13 +14,16 @@ def should_give_way(run_id: int, now: float) -> bool:
     """Whether a run is to hand over: more jobs, files and comparisons wait with nobody at them than runs that are
     longer at work (issued earlier) than this one. So as many give way as are needed, and the first of them always.
     """
-    live = Run.objects.started().filter(beat__gte=now - settings.LEASE_SECONDS)
+    started = Run.objects.started()
+    live = started.filter(beat__gte=now - settings.LEASE_SECONDS)
     before_me = live.filter(pk__lt=run_id).count()
     waiting = (
         Run.objects.issued()
         .filter(issued__lt=now - MOMENT_SECONDS, epoch=F("job__epoch"))
         .filter(job__status=JobStatus.running, job__error_code="")
         .exclude(job__in=live.values("job"))
+        # One that is interrupted waits for a person, and for no worker.
+        .exclude(turn=1, job__in=started.values("job"))
     )
     jobs = waiting.order_by().values("job").distinct()[: before_me + 1].count()
     return jobs > before_me or jobs + _other_work(now) > before_me

@@ -76,6 +76,17 @@ def test_a_job_that_has_a_worker_already_is_given_no_second_one() -> None:
     assert not should_give_way(run.pk, in_a_moment())
 
 
+def test_an_interrupted_job_waits_for_a_person_and_no_run_gives_way_to_it() -> None:
+    (run,) = at_work()
+    job = waiting()
+    dead = make_live_run(job)
+    Run.objects.filter(pk=dead.pk).update(epoch=1, beat=book_now() - 1000.0)
+    assert not should_give_way(run.pk, in_a_moment())
+    # The successor of a run that handed over may start all the same.
+    Run.objects.create(job=job, epoch=1, turn=2, issued=0.0, queued=0.0)
+    assert should_give_way(run.pk, in_a_moment())
+
+
 @pytest.mark.parametrize(
     "changes", [{"status": JobStatus.paused}, {"error_code": "ADDRESS.INVALID"}, {"epoch": 7}], ids=str
 )

@@ -93,7 +93,7 @@ def test_a_purged_queue_is_noticed_and_its_runs_queued_again(
     with CeleryScene(broker, sandbox, tmp_path) as scene:
         with override_settings(ROWS_PER_RUN=20):
             scene.start(buying_takes=0.1)
-        assert broker.purge(RUNS) == 3
+        assert broker.purge(FILES) + broker.purge(RUNS) == 3
         assert condition(scene.fresh) is Condition.waiting_for_worker
         for _each in range(3):
             scene.call_worker()
@@ -168,11 +168,11 @@ def test_tickets_of_runs_that_wait_behind_busy_workers_do_not_pile_up(
         scene.start_with(1, buying_takes=1.0)
         for _each in range(3):
             JobService().start(make_job(1).pk)
-        assert broker.depth(RUNS) == 3
+        assert (broker.depth(FILES), broker.depth(RUNS)) == (3, 0)
         Run.objects.issued().update(queued=F("queued") - 2 * LEASE_SECONDS)
         for _each in range(5):
             Housekeeper(process_wire()).round()
-        assert broker.depth(RUNS) == 3
+        assert (broker.depth(FILES), broker.depth(RUNS)) == (3, 0)
         scene.slow_down(0)
         wait_for(lambda: not Job.objects.exclude(status=JobStatus.completed).exists(), what="all shipped")
         scene.see_it_through(resumes=False)
