@@ -8,6 +8,7 @@ import pytest
 from shipping.engine import books
 from shipping.engine.letters import Inbox
 from shipping.engine.turns import should_give_way
+from shipping.liveness import condition
 from shipping.models import Job, Run
 from shipping.models.clock import book_now
 from shipping.services import JobService
@@ -129,9 +130,9 @@ def test_a_successor_is_told_for_how_long_the_carrier_has_failed() -> None:
 
 # --- Real workers ----------------------------------------------------------------------------------------------
 
-SLOWLY = [{"on": "buy", "action": "delay", "when": "after", "seconds": 0.3}]
+SLOWLY = [{"on": "buy", "action": "delay", "when": "after", "seconds": 0.5}]
 TURNS = {"RUN_TURN_SECONDS": "1", "SHIP_CONCURRENCY": "4"}
-LARGE, SMALL = 240, 20
+SMALL = 20
 PATIENCE_SECONDS = 180.0
 
 
@@ -140,16 +141,25 @@ def status(job: Job) -> str:
 
 
 def wait_for(job: Job) -> None:
-    wait_until(lambda: status(job) == JobStatus.completed, PATIENCE_SECONDS, what=f"job {job.pk} completed")
+    try:
+        wait_until(lambda: status(job) == JobStatus.completed, PATIENCE_SECONDS, what=f"job {job.pk} completed")
+    except AssertionError as error:
+        fresh = Job.objects.get(pk=job.pk)
+        runs = list(fresh.runs.values_list("pk", "turn", "started_at", "beat", "ended_at", "end_reason"))
+        told = f"{condition(fresh)} {fresh.error_code} {fresh.error_message}, {fresh.processed_rows} rows; {runs}"
+        error.add_note(f"The job at {book_now()}: {told}")
+        raise
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("workers", [1, 3])
-def test_a_small_job_behind_a_large_one_ships_at_once(sandbox: SandboxProcess, settings: Any, workers: int) -> None:
+@pytest.mark.parametrize(("workers", "rows"), [(1, 120), (3, 300)])
+def test_a_small_job_behind_a_large_one_ships_at_once(
+    sandbox: SandboxProcess, settings: Any, workers: int, rows: int
+) -> None:
     sandbox.faults(SLOWLY)
-    settings.ROWS_PER_RUN = 40  # six runs are more than there are workers
+    settings.ROWS_PER_RUN = 20  # six runs are more than there are workers
     settings.RUNS_PER_JOB = 6
-    large, small = make_job(LARGE * workers), make_job(SMALL)
+    large, small = make_job(rows), make_job(SMALL)
     with ExitStack() as stack:
         for _each in range(workers):
             stack.enter_context(worker(sandbox.url, **TURNS))
@@ -172,7 +182,7 @@ def test_a_small_job_behind_a_large_one_ships_at_once(sandbox: SandboxProcess, s
 def test_large_jobs_take_turns_at_one_worker(sandbox: SandboxProcess, settings: Any) -> None:
     sandbox.faults(SLOWLY)
     settings.RUNS_PER_JOB = 1
-    jobs = [make_job(60) for _each in range(3)]
+    jobs = [make_job(40) for _each in range(3)]
     with worker(sandbox.url, **TURNS):
         for job in jobs:
             JobService().start(job.pk)
