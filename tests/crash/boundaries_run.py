@@ -249,6 +249,19 @@ _LATE = Flow(
     around_commit("filed without a run", f"{BOOKS}:settle_purchase", CANCELLED, nth=2),
 )
 
+_PACE = (
+    Flow(
+        "limit",
+        _BATCH.but(settings={"MAX_REQUESTS_PER_SECOND": "20"}),
+        around_commit("permits are drawn", "shipping.pace:_lock", within="shipping.pace._draw"),
+    ),
+    Flow(
+        "retry-after",
+        _BATCH.but(faults=({"on": "buy", "action": "error", "status": 429, "retry_after": 1, "count": 1},)),
+        around_commit("the wait is noted for all", "shipping.pace:_lock", within="shipping.pace._pass_on"),
+    ),
+)
+
 RUN_FLOWS: tuple[Flow, ...] = (
     _START,
     *_PREPARE,
@@ -261,4 +274,5 @@ RUN_FLOWS: tuple[Flow, ...] = (
     *_STOP,
     _DETECTION,
     _LATE,
+    *_PACE,
 )

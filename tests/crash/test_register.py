@@ -31,6 +31,8 @@ FILE_WORK = {
     "shipping.orders.importer._insert",
     "shipping.orders.importer.finish",
 }
+# What every process shares of a carrier's pace stands beside the engine, too.
+PACE_WORK = {"shipping.pace._draw", "shipping.pace._pass_on"}
 
 
 def functions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -90,7 +92,7 @@ def test_the_code_is_read_as_it_is() -> None:
     assert len(filing()) == len(get_args(Letter))
 
 
-@pytest.mark.parametrize("name", sorted(transactions() | FILE_WORK))
+@pytest.mark.parametrize("name", sorted(transactions() | FILE_WORK | PACE_WORK))
 def test_workers_die_on_both_sides_of_the_commit_of(name: str) -> None:
     moments = {case.boundary.moment for case in CASES if case.place.within == name}
     assert {Moment.before_commit, Moment.after_commit} <= moments
