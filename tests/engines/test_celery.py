@@ -213,7 +213,7 @@ def test_what_a_beat_queues_comes_where_workers_look_and_is_worked(
     beat = Scheduler(app)
     beat.setup_schedule()
     beat.apply_entry(beat.schedule["keep_house"])
-    assert broker.depth(FILES) == 1
+    wait_for(lambda: broker.depth(FILES) == 1, what="the beat's ticket")
     with CeleryScene(broker, sandbox, tmp_path) as scene:
         scene.call_worker()
         wait_for(lambda: broker.depth(FILES) == 0, what="a ticket that was taken")

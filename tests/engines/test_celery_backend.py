@@ -50,7 +50,9 @@ def test_each_kind_of_ticket_goes_into_its_quorum_queue(broker: RabbitMQ) -> Non
     enqueue(1)
     assert (broker.depth(FILES), broker.depth(RUNS)) == (3, 1)
     with Connection(broker.url) as connection, pytest.raises(PreconditionFailed, match="quorum"):
-        connection.default_channel.queue_declare(RUNS, arguments={"x-queue-type": "classic"})
+        connection.default_channel.queue_declare(
+            RUNS, durable=True, auto_delete=False, arguments={"x-queue-type": "classic"}
+        )
 
 
 def test_it_tells_whether_tickets_wait(broker: RabbitMQ) -> None:
