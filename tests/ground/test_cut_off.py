@@ -41,7 +41,7 @@ def cut_off(scene: Scene, gate: Gate, how: str) -> int:
 
 @pytest.mark.parametrize("how", HOW)
 def test_a_worker_that_is_let_back_in_goes_on_by_itself(how: str, sandbox: SandboxProcess, tmp_path: Path) -> None:
-    with Gate() as gate, Scene(sandbox, tmp_path, rows=60) as scene:
+    with Gate() as gate, Scene(sandbox, tmp_path, rows=60, REQUEST_TIMEOUT_SECONDS="4") as scene:
         scene.start(buying_takes=1.0)
         scene.call_worker(DATABASE_URL=gate.url)
         charged = cut_off(scene, gate, how)
@@ -57,7 +57,7 @@ def test_a_worker_that_is_let_back_in_goes_on_by_itself(how: str, sandbox: Sandb
 def test_a_worker_whose_job_a_person_has_resumed_meanwhile_buys_nothing_more_of_it_and_takes_other_work(
     how: str, sandbox: SandboxProcess, tmp_path: Path
 ) -> None:
-    with Gate() as gate, Scene(sandbox, tmp_path, rows=60) as scene:
+    with Gate() as gate, Scene(sandbox, tmp_path, rows=60, REQUEST_TIMEOUT_SECONDS="4") as scene:
         scene.start(buying_takes=1.0)
         scene.call_worker(DATABASE_URL=gate.url)
         cut_off(scene, gate, how)
@@ -81,7 +81,7 @@ def test_a_worker_whose_job_a_person_has_resumed_meanwhile_buys_nothing_more_of_
 
 
 def test_the_siblings_of_a_worker_that_was_cut_off_ship_its_rows(sandbox: SandboxProcess, tmp_path: Path) -> None:
-    with Gate() as gate, Scene(sandbox, tmp_path, rows=90) as scene:
+    with Gate() as gate, Scene(sandbox, tmp_path, rows=90, REQUEST_TIMEOUT_SECONDS="4") as scene:
         for each in range(3):
             scene.call_worker(**({} if each else {"DATABASE_URL": gate.url}))
         wait_for(lambda: scene.log.exists() and scene.log.read_text().count("is ready") == 3, what="three workers")
