@@ -11,7 +11,7 @@ PRODUCTION := $(CLEAN) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=ships.exampl
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test model machine torture torture-controls sabotage screenshots lint format
+.PHONY: help demo run test model machine torture torture-controls sabotage bench-million screenshots lint format
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,9 @@ machine: $(INSTALLED) ## Play the model's moves with the real code, in whatever 
 
 sabotage: $(INSTALLED) ## Play builds that are broken on purpose, and say which rule catches each
 	@$(CLEAN) -u DATABASE_URL $(BIN)/python -m tests.sabotage
+
+bench-million: $(INSTALLED) ## Measure pages, choices and files with a million rows and 10,000 jobs (ARGS="--rows 100000")
+	@$(CLEAN) -u DATABASE_URL $(BIN)/python -m benchmarks.million $(ARGS)
 
 screenshots: $(INSTALLED) ## Make the pictures of docs/images anew, with sample data and the sandbox carrier
 	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py
