@@ -1,12 +1,16 @@
 """System checks for settings that can't work together."""
 
+import sqlite3
 from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.db import connection
 
 from shipping.carriers.registry import carrier_names, get_carrier
+
+LEAST_SQLITE = (3, 35, 0)
 
 
 @register()
@@ -62,6 +66,16 @@ def check_broker(**_kwargs: Any) -> list[CheckMessage]:
             Error("TASK_ENGINE is celery, but Celery is not installed (requirements/celery.txt).", id="onceship.E007")
         )
     return errors
+
+
+@register()
+def check_sqlite(**_kwargs: Any) -> list[CheckMessage]:
+    """The engine claims many rows in one UPDATE that returns them."""
+    if connection.vendor != "sqlite" or sqlite3.sqlite_version_info >= LEAST_SQLITE:
+        return []
+    least = ".".join(map(str, LEAST_SQLITE))
+    words = f"Python has SQLite {sqlite3.sqlite_version}, but must have {least} or newer; or use PostgreSQL."
+    return [Error(words, id="onceship.E004")]
 
 
 @register()

@@ -95,6 +95,9 @@ def note_crashes(job: Job, died: Iterable[Run]) -> None:
     nobody's hands any more, so a death is counted once. A row that was only being prepared is set aside here at the
     last of them, since nothing was sent for it; one that was claimed owes an answer, and the carrier is asked first.
     """
+    died = list(died)
+    if not died:
+        return
     held = Row.objects.filter(run__in=[run.pk for run in died], status__in=[RowStatus.pending, RowStatus.in_flight])
     rows = list(held.values_list("pk", flat=True))
     if not rows:

@@ -1,11 +1,12 @@
 """Settings that can't work together are errors that name them."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from shipping.carriers.registry import get_carrier
-from shipping.checks import check_broker, check_carriers, check_settings
+from shipping.checks import check_broker, check_carriers, check_settings, check_sqlite
 
 
 def ids(found: list[Any]) -> list[str]:
@@ -64,3 +65,10 @@ def test_celery_without_its_libraries_is_refused(settings: Any, monkeypatch: pyt
     settings.TASK_ENGINE = "celery"
     monkeypatch.setattr("shipping.checks.find_spec", lambda _name: None)
     assert ids(check_broker()) == ["onceship.E007"]
+
+
+def test_an_sqlite_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_sqlite() == []
+    monkeypatch.setattr("shipping.checks.connection", SimpleNamespace(vendor="sqlite"))
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+    assert ids(check_sqlite()) == ["onceship.E004"]

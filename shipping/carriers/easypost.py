@@ -73,6 +73,7 @@ class EasyPost:
     guarantee = Guarantee.exactly_once
     # Of no meaning here: a handle that is charged at most once may always be sent again.
     send_again_when_not_found = True
+    prepare_sends = True
 
     def __init__(self, *, api_key: str, api_base: str, gate: Gate | None = None) -> None:
         """`api_base` is the API's address with its version; without a gate, requests are sent at any pace. Raises

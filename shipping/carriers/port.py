@@ -85,7 +85,9 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """A label that was bought, as the carrier tells it. `cost_cents` is in hundredths of `currency`."""
+    """A label that was bought, as the carrier tells it. `cost_cents` is in hundredths of `currency`. Where a carrier
+    hands out no file for a label, `has_file` is False, and none is asked for.
+    """
 
     purchase_id: str
     reference: str
@@ -96,6 +98,7 @@ class Purchase:
     currency: str
     label_url: str
     bought_at: datetime | None = None
+    has_file: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +197,8 @@ class Carrier(Protocol):
     # Only for adopt_or_ask: whether a row that the carrier does not know after the quiet period is sent again
     # (True) or set aside for a person (False).
     send_again_when_not_found: bool
+    # Whether `prepare` sends a request. Where it does not, the engine calls it in place.
+    prepare_sends: bool
 
     def quote(self, order: Order, *, timeout: float) -> Quote:
         """What the label of an order would cost. Free, and buys nothing, now or later: its reference is none that a

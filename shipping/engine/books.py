@@ -33,7 +33,7 @@ from shipping.engine.letters import (
 )
 from shipping.engine.reconcile import pick_questions, settle_finding
 from shipping.engine.refunds import pick_refunds, settle_refund
-from shipping.engine.settle import halt, settle_purchase, settle_rejected_preparation
+from shipping.engine.settle import halt, settle_plainly_bought, settle_purchase, settle_rejected_preparation
 from shipping.engine.sweep import drop_unsent_voids, sweep_chunk
 from shipping.engine.turns import should_give_way
 from shipping.engine.voids import pick_voids, settle_void
@@ -166,13 +166,18 @@ def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before:
     letters += _errands(job, live, wishes.errands, now, working=working)
     if complete_if_done(job):
         standing = Standing.finished
-    elif standing is Standing.go_on and not job.rows.pending().exists():
+    elif standing is Standing.go_on and not _rows_wait(job, letters):
         standing = Standing.waiting if _work_left(job) else Standing.finished
     if run_id is not None and standing is Standing.finished:
         _end(run_id, RunEnd.no_work)
     job.save()
     give_way = run_id is not None and wishes.turn_over and should_give_way(run_id, now)
     return Outcome(standing=standing, letters=letters, sweeping=sweeping, give_way=give_way)
+
+
+def _rows_wait(job: Job, letters: list[Letter]) -> bool:
+    """Whether rows of the job wait to be claimed. One that was reserved just now does."""
+    return any(isinstance(letter, Preparation) for letter in letters) or job.rows.pending().exists()
 
 
 def _beat(job: Job, run_id: int, now: float) -> bool:
@@ -204,7 +209,7 @@ def _file(job: Job, inbox: Inbox, now: float) -> None:
         for reply in (*inbox.purchases, *inbox.findings, *inbox.preparations)
         if isinstance(reply.letter, Claim | Question | Preparation)
     }
-    rows = Row.objects.in_bulk(list(row_ids))
+    rows = Row.objects.defer("order", "extra").in_bulk(list(row_ids))
     label_ids = {
         reply.letter.label_id
         for reply in (*inbox.voids, *inbox.refunds, *inbox.files)
@@ -212,7 +217,10 @@ def _file(job: Job, inbox: Inbox, now: float) -> None:
     }
     labels_by_id = Label.objects.in_bulk(list(label_ids))
     sent_by = {row.pk: row.run_id for row in rows.values() if row.status == RowStatus.in_flight and row.run_id}
+    settled = settle_plainly_bought(job, inbox.purchases, rows) if inbox.purchases else set()
     for reply in inbox.replies():
+        if id(reply) in settled:
+            continue
         _file_reply(job, reply, rows, labels_by_id, now)
     _tally(sent_by, rows)
 

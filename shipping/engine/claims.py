@@ -3,41 +3,24 @@
 from collections.abc import Collection, Iterable
 
 from django.conf import settings
-from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models import Q
 
 from shipping.carriers.port import Rejected
 from shipping.engine.letters import Claim, Letter, Preparation, Ready
 from shipping.engine.settle import settle_rejected_preparation
+from shipping.engine.together import claim_rows
 from shipping.models import Job, Row
 from shipping.states import RowStatus
+
+# What is read of a row to prepare it, or to fail it.
+_RESERVED = ("job", "number", "status", "attempt", "claims", "handle", "run", "order")
 
 
 def claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: float) -> list[Letter]:
     """Claim rows that this run has prepared. Only what is returned here may be bought."""
-    due = now + settings.REQUEST_TIMEOUT_SECONDS
-    claimed: dict[int, Ready] = {}
-    for each in _without_foreign_handles(job, _suspect_alone(job, ready)):
-        mine = Row.objects.filter(
-            Q(handle__isnull=True) | Q(handle=each.prepared.handle),
-            pk=each.preparation.row_id,
-            status=RowStatus.pending,
-            attempt=each.preparation.attempt,
-            run=run_id,
-        )
-        if mine.update(
-            status=RowStatus.in_flight,
-            claims=F("claims") + 1,
-            handle=each.prepared.handle,
-            due=due,
-            claimed_at=timezone.now(),
-            ask_after=0.0,
-            questions_failed=0,
-            answer="",
-        ):
-            claimed[each.preparation.row_id] = each
-    let_go(job, run_id, (each.preparation.row_id for each in ready if each.preparation.row_id not in claimed))
-    numbers = dict(Row.objects.filter(pk__in=list(claimed)).values_list("pk", "claims"))
+    wanted = {each.preparation.row_id: each for each in _without_foreign_handles(job, _suspect_alone(job, ready))}
+    numbers = claim_rows(run_id, wanted.values(), now + settings.REQUEST_TIMEOUT_SECONDS)
+    let_go(job, run_id, (each.preparation.row_id for each in ready if each.preparation.row_id not in numbers))
     return [
         Claim(
             job_id=job.pk,
@@ -51,7 +34,8 @@ def claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: f
             details=each.prepared.details,
             deadline=before + settings.REQUEST_TIMEOUT_SECONDS,
         )
-        for row_id, each in claimed.items()
+        for row_id, each in wanted.items()
+        if row_id in numbers
     ]
 
 
@@ -74,6 +58,8 @@ def _without_foreign_handles(job: Job, ready: Collection[Ready]) -> list[Ready]:
     """Fail rows whose handle is pinned to another row already: a carrier that answers two preparations with one
     handle must not tear the whole tick down, nor have one purchase stand for two rows.
     """
+    if not ready:
+        return []
     by_handle: dict[str, Ready] = {}
     foreign: list[int] = []
     for each in ready:
@@ -86,7 +72,7 @@ def _without_foreign_handles(job: Job, ready: Collection[Ready]) -> list[Ready]:
         if row_id != by_handle[handle or ""].preparation.row_id:
             foreign.append(by_handle.pop(handle or "").preparation.row_id)
     error = Rejected("handle_taken", "The carrier answered with a shipment that belongs to another row.")
-    for row in Row.objects.filter(pk__in=foreign, status=RowStatus.pending, handle__isnull=True):
+    for row in job.rows.pending().filter(pk__in=foreign, handle__isnull=True) if foreign else ():
         settle_rejected_preparation(job, row, error)
     return list(by_handle.values())
 
@@ -100,8 +86,9 @@ def reserve(job: Job, run_id: int, live: Collection[int], limit: int) -> list[Le
     rows = _next_suspect(job, live)
     if rows is None:
         free = Q(run__isnull=True) | ~Q(run__in=live)
-        rows = list(job.rows.pending().filter(free).order_by("number")[:limit])
-    job.rows.pending().filter(pk__in=[row.pk for row in rows]).update(run=run_id)
+        rows = list(job.rows.pending().filter(free).order_by("number").only(*_RESERVED)[:limit])
+    if rows:
+        job.rows.pending().filter(pk__in=[row.pk for row in rows]).update(run=run_id)
     letters = (_preparation(job, run_id, row) for row in rows)
     return [letter for letter in letters if letter is not None]
 

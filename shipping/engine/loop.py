@@ -5,13 +5,13 @@ import threading
 
 from django.conf import settings
 
-from shipping.carriers.port import CarrierError, Prepared
+from shipping.carriers.port import CarrierError, Prepared, Purchase
 from shipping.engine import books, filing
 from shipping.engine.books import CommitUnknown, Outcome, Standing, Wishes
 from shipping.engine.letters import Claim, Inbox, Letter, Preparation, Ready, Reply
 from shipping.engine.pacing import pacer_of
 from shipping.engine.trouble import Trouble
-from shipping.engine.wire import Wire
+from shipping.engine.wire import Wire, prepares_in_place
 from shipping.models import Run
 from shipping.models.clock import book_now, local_seconds
 from shipping.outages import in_plain_words
@@ -24,6 +24,10 @@ ERRANDS_EVERY_SECONDS = 1.0
 # How often a run that has had its turn looks whether another job waits.
 GIVE_WAY_EVERY_SECONDS = 1.0
 BREATH_SECONDS = 0.03
+# How often a run looks what else the carrier is to be asked, while labels are being bought.
+ERRANDS_WHILE_BUYING_SECONDS = 0.05
+# Answers that come within this of each other share one transaction, and its fsync.
+LONGEST_LINGER_SECONDS = 0.01
 
 
 class InternalError(CarrierError):
@@ -56,6 +60,10 @@ class RunLoop:
         self.beat_at = 0.0
         self.errands_at = 0.0
         self.tick_seconds = 0.0
+        # Purchases that are claimed beyond the width, and wait in line: twice as many as came back during the last
+        # turn, so that no thread of the wire has to wait for a commit.
+        self.ahead = 0
+        self.prepares_in_place = prepares_in_place(run.job.carrier)
 
     def work(self) -> RunEnd:
         """Run to the end; returns why it ended."""
@@ -80,19 +88,36 @@ class RunLoop:
         """Wait for replies, unless something can be done at once, and sort them."""
         not_before = self.pacer.again_at - local_seconds()
         at_once = bool(self._claimable()) and not_before <= 0
-        others: list[Reply] = []
         patience = 0.0 if at_once else min(IDLE_SECONDS, settings.HEARTBEAT_SECONDS / 2)
         if 0 < not_before < patience:
             patience = not_before
         if self.standing is Standing.sweeping:
             # As long as a chunk of the sweep has held the write lock, others may have it.
             patience = max(BREATH_SECONDS, self.tick_seconds)
-        for reply in self.wire.collect(patience):
+        others = self._take(self.wire.collect(patience))
+        if not at_once:
+            others += self._linger()
+        filing.file_late(self.wire, others)
+
+    def _linger(self) -> list[Reply]:
+        """Wait a moment, no longer than a transaction takes, for more answers to purchases that can go into the books
+        with those that are here; returns replies that are for other jobs.
+        """
+        others: list[Reply] = []
+        until = local_seconds() + min(self.tick_seconds, LONGEST_LINGER_SECONDS)
+        while 0 < len(self.inbox) < settings.SHIP_CONCURRENCY and self._claims_out:
+            replies = self.wire.collect(until - local_seconds())
+            if not replies:
+                break
+            others += self._take(replies)
+        return others
+
+    def _take(self, replies: list[Reply]) -> list[Reply]:
+        """Sort the replies of this job; returns those for others."""
+        for reply in replies:
             if reply.letter.job_id == self.job_id:
                 self._sort(reply)
-            else:
-                others.append(reply)
-        filing.file_late(self.wire, others)
+        return [reply for reply in replies if reply.letter.job_id != self.job_id]
 
     def _sort(self, reply: Reply) -> None:
         letter, outcome = reply.letter, reply.outcome
@@ -125,21 +150,40 @@ class RunLoop:
             return 0
         return 1 if self.preparing.lasting or self.buying.lasting else settings.SHIP_CONCURRENCY
 
+    @property
+    def _ahead(self) -> int:
+        """How many purchases may wait in line: none while the width is less than the settings say."""
+        return self.ahead if self._width == settings.SHIP_CONCURRENCY else 0
+
+    @property
+    def _claims_out(self) -> int:
+        return sum(isinstance(letter, Claim) for letter in self.out.values())
+
     def _claimable(self) -> list[Ready]:
         if self.standing not in (Standing.go_on, Standing.waiting):
             return []
-        claims_out = sum(isinstance(letter, Claim) for letter in self.out.values())
-        return self.ready[: max(0, min(self._width - claims_out, self.wire.purchases.free))]
+        room = min(self._width + self._ahead - self._claims_out, self.wire.purchases.room(in_line=self._ahead))
+        return self.ready[: max(0, room)]
+
+    def _preparations(self, claimable: int) -> int:
+        """How many rows to reserve and prepare, when so many of those that are ready will be claimed."""
+        if self.prepares_in_place and self._width == settings.SHIP_CONCURRENCY:
+            return self._width + self._ahead - (len(self.ready) - claimable)
+        room = min(self._width + self._ahead - len(self.out), self.wire.purchases.room(in_line=self._ahead))
+        return room - len(self.ready)
 
     def _wishes(self) -> Wishes:
         now = local_seconds()
         claimable = self._claimable()
-        room = min(self._width - len(self.out), self.wire.purchases.free) - len(self.ready)
         errands = 0
         if now >= self.errands_at and not self._winding_down:
             errands = self.wire.errands.free
-        turn_over = now >= self.give_way_at and not self._winding_down
-        return Wishes(ready=claimable, preparations=max(0, room), errands=errands, turn_over=turn_over)
+        return Wishes(
+            ready=claimable,
+            preparations=max(0, self._preparations(len(claimable))),
+            errands=errands,
+            turn_over=now >= self.give_way_at and not self._winding_down,
+        )
 
     def _allowed(self) -> Wishes:
         """What of the wishes the carrier's pace allows now; while the database can't be asked, nothing."""
@@ -166,7 +210,13 @@ class RunLoop:
         self.tick_seconds = local_seconds() - now
         if outcome is None:
             return
-        bought = any(isinstance(reply.letter, Claim) for reply in self.inbox)
+        bought = [
+            reply.outcome
+            for reply in self.inbox
+            if isinstance(reply.letter, Claim) and isinstance(reply.outcome, Purchase)
+        ]
+        if self.inbox:
+            self.ahead = min(2 * len(bought), settings.SHIP_CONCURRENCY)
         self.inbox.clear()
         self.standing = outcome.standing
         self.beat_at = now + settings.HEARTBEAT_SECONDS
@@ -183,8 +233,10 @@ class RunLoop:
         ran_errand = any(not isinstance(letter, Preparation | Claim) for letter in outcome.letters)
         if wishes.errands and not ran_errand:
             self.errands_at = now + ERRANDS_EVERY_SECONDS
-        if bought:
-            self.errands_at = 0.0
+        if any(purchase.has_file for purchase in bought):
+            self.errands_at = min(self.errands_at, now + ERRANDS_WHILE_BUYING_SECONDS)
+        if self._winding_down or outcome.standing in (Standing.halted, Standing.fenced):
+            self.wire.purchases.recall()
 
     def _tick_durably(self, wishes: Wishes) -> Outcome | None:
         """The tick, or None when it has to be tried again. Answers stay in memory until they are in the books."""
@@ -228,8 +280,7 @@ class RunLoop:
     # --- The end -----------------------------------------------------------------------------------------
 
     def _reason_to_end(self) -> RunEnd | None:
-        purchases_out = any(isinstance(letter, Claim) for letter in self.out.values())
-        if purchases_out or self.inbox:
+        if self._claims_out or self.inbox:
             return None
         if self.standing is Standing.fenced:
             return RunEnd.fenced

@@ -4,17 +4,20 @@ An answer is only ever applied to the claim it belongs to (row and claim number)
 case. The functions change the counters of `job` in memory; the tick saves them.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils import timezone
 
 from shipping.carriers.port import CarrierError, Purchase, Rejected, Unknown
+from shipping.engine.letters import Claim, Reply
+from shipping.engine.together import complete_rows
 from shipping.models import Job, Label, Row
 from shipping.rows import buy_again, move_row
 from shipping.runs import record
 from shipping.states import EventKind, JobStatus, RowStatus
 
-# A row that was set aside is asked about again only when a person says so.
+# A row that was set aside is asked about again only when a person says so; a file that there is not, never.
 NEVER = 1e18
 
 ANSWERED: dict[str, Any] = {"due": None, "run": None, "questions_failed": 0}
@@ -37,6 +40,29 @@ def settle_purchase(job: Job, row: Row, attempt: int, claim: int, outcome: Purch
         _settle_unknown(job, row, outcome)
     else:
         settle_not_bought(job, row, outcome.message)
+
+
+def settle_plainly_bought(job: Job, replies: Sequence[Reply], rows: dict[int, Row]) -> set[int]:
+    """Record, in a few statements for all of them, the purchases that are what was hoped for: each not known yet, and
+    the answer to the last claim of a row that is in flight. Returns which replies these were, by `id()`; all others are
+    settled one by one.
+    """
+    hoped_for: dict[str, tuple[Reply, Row, Purchase]] = {}
+    settled: set[int] = set()
+    for reply in replies:
+        letter, outcome = reply.letter, reply.outcome
+        if not isinstance(letter, Claim) or not isinstance(outcome, Purchase):
+            continue
+        row = rows[letter.row_id]
+        in_flight = row.status == RowStatus.in_flight and row.attempt == letter.attempt and owes(row, letter.claim)
+        if in_flight and row.pk not in settled:
+            settled.add(row.pk)
+            hoped_for.setdefault(outcome.purchase_id, (reply, row, outcome))
+    known = Label.objects.filter(account=job.carrier, purchase_id__in=list(hoped_for))
+    for purchase_id in known.values_list("purchase_id", flat=True) if hoped_for else ():
+        del hoped_for[purchase_id]
+    _record_labels(job, [(row, purchase) for _reply, row, purchase in hoped_for.values()])
+    return {id(reply) for reply, _row, _purchase in hoped_for.values()}
 
 
 def owes(row: Row, claim: int) -> bool:
@@ -84,7 +110,13 @@ def record_unwanted(job: Job, row: Row, attempt: int, purchase: Purchase) -> Lab
 
 
 def _new_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, adopted: bool) -> Label:
-    return Label.objects.create(
+    label = _label(job, row, attempt, purchase, adopted=adopted)
+    label.save(force_insert=True)
+    return label
+
+
+def _label(job: Job, row: Row, attempt: int, purchase: Purchase, *, adopted: bool) -> Label:
+    return Label(
         job=job,
         row=row,
         attempt=attempt,
@@ -96,6 +128,7 @@ def _new_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, adopted:
         cost_cents=purchase.cost_cents,
         currency=purchase.currency,
         label_url=purchase.label_url,
+        fetch_after=0.0 if purchase.has_file else NEVER,
         bought_at=purchase.bought_at or timezone.now(),
         adopted=adopted,
     )
@@ -122,6 +155,17 @@ def _record_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, answe
     elif late:
         record(job, EventKind.late_label, row=row, **told)
     return label
+
+
+def _record_labels(job: Job, bought: Sequence[tuple[Row, Purchase]]) -> None:
+    if not bought:
+        return
+    labels = Label.objects.bulk_create(
+        _label(job, row, row.attempt, purchase, adopted=False) for row, purchase in bought
+    )
+    complete_rows(job, [(row, label) for (row, _purchase), label in zip(bought, labels, strict=True)])
+    job.cost_cents += sum(label.cost_cents for label in labels)
+    job.currency = labels[-1].currency
 
 
 def clear_owed(job: Job, row: Row) -> None:

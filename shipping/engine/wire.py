@@ -48,7 +48,10 @@ class Sent:
 
 
 class Lane:
-    """A bounded set of threads. A thread that is stuck past a deadline is replaced, up to as many again."""
+    """A bounded set of threads. A thread that is stuck past a deadline is replaced, up to as many again. Letters that
+    find no thread free wait in line; any answer but a good one has them taken back, unsent, and no purchase is sent
+    before that answer was collected.
+    """
 
     def __init__(self, name: str, width: int, replies: "queue.SimpleQueue[Reply]") -> None:
         self._name = name
@@ -56,16 +59,22 @@ class Lane:
         self._replies = replies
         self._letters: queue.SimpleQueue[Sent] = queue.SimpleQueue()
         self._out: dict[int, Sent] = {}
+        self._in_line: set[int] = set()
         self._overdue: set[int] = set()
+        self._held = False
         self._threads = 0
         self._lock = threading.Lock()
 
     @property
     def free(self) -> int:
         """How many more letters may be sent now."""
+        return self.room(in_line=0)
+
+    def room(self, *, in_line: int) -> int:
+        """How many more letters may be sent when so many of them may wait in line."""
         with self._lock:
             waiting = len(self._out) - len(self._overdue)
-            return max(0, min(self._width - waiting, 2 * self._width - len(self._out)))
+            return max(0, in_line + min(self._width - waiting, 2 * self._width - len(self._out)))
 
     @property
     def waiting(self) -> int:
@@ -77,31 +86,77 @@ class Lane:
         sent = Sent(letter, deadline)
         with self._lock:
             self._out[id(sent)] = sent
-            if self._threads < min(len(self._out), 2 * self._width):
-                self._threads += 1
-                name = f"{self._name}-{self._threads}"
-                # A daemon: a carrier that never answers must not keep the process from ending.
-                threading.Thread(target=self._work, name=name, daemon=True).start()
-        self._letters.put(sent)
+            self._in_line.add(id(sent))
+            if self._held and isinstance(letter, Claim):
+                self._take_back([id(sent)])
+                return
+            self._letters.put(sent)
+            self._take_on()
+
+    def release(self) -> None:
+        """Let purchases be sent again: every answer that came before this will have been collected."""
+        with self._lock:
+            self._held = False
+
+    def recall(self) -> None:
+        """Take back the letters that still wait in line; they come back as unsent."""
+        with self._lock:
+            self._take_back(list(self._in_line))
 
     def give_up_overdue(self) -> list[Reply]:
-        """Letters whose time is over, once each, as unknown. Their late answers still come."""
+        """Letters whose time is over, once each, as unknown. Their late answers still come. Those that still wait in
+        line come back as unsent.
+        """
         now = local_seconds()
         with self._lock:
             late = [key for key, sent in self._out.items() if sent.deadline <= now and key not in self._overdue]
+            self._take_back([key for key in late if key in self._in_line])
+            late = [key for key in late if key in self._out]
             self._overdue.update(late)
+            self._take_on()
             letters = [self._out[key].letter for key in late]
         return [Reply(letter, Unknown("no_answer", "The carrier did not answer in time.")) for letter in letters]
+
+    @property
+    def _allowed_threads(self) -> int:
+        return self._width + min(len(self._overdue), self._width)
+
+    def _take_on(self) -> None:
+        """Start the threads that are missing for what is out. Under the lock."""
+        while self._threads < min(len(self._out), self._allowed_threads):
+            self._threads += 1
+            name = f"{self._name}-{self._threads}"
+            # A daemon: a carrier that never answers must not keep the process from ending.
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def _take_back(self, keys: Iterable[int]) -> None:
+        """Under the lock, as threads take letters from the line."""
+        for key in keys:
+            self._in_line.discard(key)
+            unsent = Unsent("unsent", "The request was taken back before it was sent.")
+            self._replies.put(Reply(self._out.pop(key).letter, unsent))
 
     def _work(self) -> None:
         while True:
             sent = self._letters.get()
+            with self._lock:
+                if id(sent) not in self._in_line:
+                    continue  # taken back
+                self._in_line.remove(id(sent))
             outcome = deliver(sent)
             with self._lock:
                 del self._out[id(sent)]
                 self._overdue.discard(id(sent))
+                if isinstance(outcome, CarrierError):
+                    # What it means for the others is for the run to say, before any more is sent.
+                    self._take_back(list(self._in_line))
+                    self._held = True
                 # Under the lock: what is no longer waiting can be collected.
                 self._replies.put(Reply(sent.letter, outcome))
+                if self._threads > self._allowed_threads:
+                    # It was stuck, and another has long taken its place.
+                    self._threads -= 1
+                    return
 
 
 class Wire:
@@ -113,8 +168,13 @@ class Wire:
         self.errands = Lane("errand", errands, self._replies)
 
     def send(self, letter: Letter) -> None:
-        """Send a letter once. Purchases end at their claim's deadline, all else after the request timeout."""
-        if isinstance(letter, Claim):
+        """Send a letter once. Purchases end at their claim's deadline, all else after the request timeout. What needs
+        no request is answered in place.
+        """
+        if isinstance(letter, Preparation) and prepares_in_place(letter.carrier):
+            sent = Sent(letter, local_seconds() + settings.REQUEST_TIMEOUT_SECONDS)
+            self._replies.put(Reply(letter, deliver(sent)))
+        elif isinstance(letter, Claim):
             self.purchases.send(letter, letter.deadline)
         else:
             lane = self.purchases if isinstance(letter, Preparation) else self.errands
@@ -136,12 +196,25 @@ class Wire:
         """Wait for a reply, up to `timeout` seconds, and return all that are there, with what is overdue."""
         replies: list[Reply] = []
         try:
-            replies.append(self._replies.get(timeout=max(0.0, timeout)) if timeout > 0 else self._replies.get_nowait())
+            if timeout > 0:
+                replies.append(self._replies.get(timeout=timeout))
+        except queue.Empty:
+            pass
+        self.purchases.release()
+        try:
             while True:
                 replies.append(self._replies.get_nowait())
         except queue.Empty:
             pass
         return replies + self.purchases.give_up_overdue() + self.errands.give_up_overdue()
+
+
+def prepares_in_place(carrier: str) -> bool:
+    """Whether the carrier of that name prepares purchases without asking anybody."""
+    try:
+        return not get_carrier(carrier).prepare_sends
+    except UnknownCarrier:
+        return False
 
 
 def deliver(sent: Sent) -> Answer:

@@ -175,3 +175,66 @@ def test_the_answer_of_a_purchase_belongs_to_its_letter(carrier: SlowCarrier) ->
         wire.send(letter)
     for reply in collect(wire, 2):
         assert reply.outcome.purchase_id == reply.letter.handle == purchase(reply.letter).purchase_id
+
+
+def test_what_waits_in_line_is_sent_when_a_thread_is_free_and_can_be_taken_back_before(carrier: SlowCarrier) -> None:
+    wire = Wire(1)
+    three = letters(3)
+    assert wire.purchases.room(in_line=2) == 3
+    for letter in three:
+        wire.send(letter)
+    assert wire.purchases.room(in_line=2) == 0
+    while not carrier.under_way:
+        time.sleep(0.01)
+    wire.purchases.recall()
+    assert {reply.letter.number: type(reply.outcome) for reply in collect(wire, 2)} == {2: Unsent, 3: Unsent}
+    wire.send(three[1])
+    carrier.gate.set()
+    assert [reply.letter for reply in collect(wire, 2)] == three[:2]
+    assert carrier.most == 1
+    assert wire.purchases.free == 1
+
+
+def test_what_is_overdue_in_line_was_not_sent(carrier: SlowCarrier, settings: Any) -> None:
+    settings.REQUEST_TIMEOUT_SECONDS = 0.5
+    wire = Wire(1)
+    first, second = letters(2, seconds=5.0)
+    object.__setattr__(second, "deadline", local_seconds() + 0.2)
+    wire.send(first)
+    while not carrier.under_way:
+        time.sleep(0.01)
+    wire.send(second)
+    (reply,) = collect(wire, 1)
+    assert (reply.letter, type(reply.outcome)) == (second, Unsent)
+    carrier.gate.set()
+    assert [reply.letter for reply in collect(wire, 1)] == [first]
+    assert carrier.most == 1
+
+
+def test_after_any_answer_but_a_good_one_nothing_is_sent_until_it_was_collected(
+    carrier: SlowCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def busy(_order: Any, handle: str, _details: Any, *, timeout: float) -> Purchase:
+        asked.append(handle)
+        carrier.gate.wait(10)
+        raise Unavailable("429", "Slow down.", retry_after=3.0)
+
+    monkeypatch.setattr(carrier, "buy", busy)
+    wire = Wire(1)
+    three = letters(3)
+    for letter in three[:2]:
+        wire.send(letter)
+    while not asked:
+        time.sleep(0.01)
+    carrier.gate.set()
+    while wire.purchases.waiting:
+        time.sleep(0.01)
+    wire.send(three[2])
+    outcomes = {reply.letter.number: type(reply.outcome) for reply in collect(wire, 3)}
+    assert outcomes == {1: Unavailable, 2: Unsent, 3: Unsent}
+    assert asked == [three[0].handle]
+    wire.send(three[1])
+    collect(wire, 1)
+    assert asked == [three[0].handle, three[1].handle]

@@ -44,7 +44,9 @@ def assert_nothing_unknown_was_sent(scene: Scene, *, committed: bool) -> None:
 def test_an_unknown_settle_is_filed_again_and_once(committed: bool, sandbox: SandboxProcess, tmp_path: Path) -> None:
     with Scene(sandbox, tmp_path) as scene:
         scene.start(buying_takes=0.1)
-        lost = alteration("lose_commit", point="shipping.engine.books:settle_purchase", committed=committed, nth=2)
+        lost = alteration(
+            "lose_commit", point="shipping.engine.books:settle_plainly_bought", committed=committed, nth=2
+        )
         scene.call_worker(lost)
         scene.see_it_through(resumes=False)
         assert "server closed the connection" in scene.log.read_text()

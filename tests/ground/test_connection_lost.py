@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), postgres_only]
 
 # Between the statements of a tick: after rows were claimed, after an answer was settled, after the last one completed
 # the job.
-PLACES = ["claim", "settle_purchase", "complete_if_done"]
+PLACES = ["claim", "settle_plainly_bought", "complete_if_done"]
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -103,6 +103,7 @@ class MemoryCarrier:
         self.guarantee = Guarantee.exactly_once if exactly_once else Guarantee.adopt_or_ask
         self.gate = gate
         self.send_again_when_not_found = send_again
+        self.prepare_sends = True
         self.ledger = Ledger(exactly_once)
         self.preparing = Verdict.done
 

@@ -23,6 +23,8 @@ def drop_when_fenced() -> None:
             settle_not_bought(job, row, "The run was fenced.")
 
     settle = alter(books, "settle_purchase", dropping)
+    # Those that are settled together are no exception.
+    alter(books, "settle_plainly_bought", lambda *_told: set())
 
 
 def swallow_second_charge() -> None:
@@ -112,6 +114,7 @@ def forget_counters() -> None:
             count(job, before, after, moved)
 
     count = alter(rows, "count_move", forgetting)
+    alter(import_module("shipping.engine.together"), "count_move", forgetting)
 
 
 def delete_voided_labels() -> None:

@@ -30,6 +30,7 @@ class ByReference(EasyPost):
     """The adapter; voids, label files and the list of purchases are EasyPost's."""
 
     guarantee = Guarantee.adopt_or_ask
+    prepare_sends = False
 
     def __init__(self, *, api_key: str, api_base: str, gate: Gate, send_again_when_not_found: bool = False) -> None:
         """`send_again_when_not_found` is the policy for what the carrier does not know after the quiet period."""

@@ -1,0 +1,82 @@
+"""Many rows in one statement: each goes by its own guard, and what is not plain is settled one by one."""
+
+import pytest
+
+from shipping.carriers.port import Prepared, Rejected
+from shipping.engine import books
+from shipping.engine.letters import Claim, Inbox, Ready, Reply
+from shipping.engine.together import complete_rows
+from shipping.models import Job, Label, Row
+from shipping.rows import IllegalRowMove
+from shipping.states import EventKind, RowStatus
+from tests.engine.letters import answer, claim, purchase, reserve, started_run, tick
+from tests.factories import make_job, row_of
+from tests.support.ledger import assert_counters_equal_rows
+
+pytestmark = pytest.mark.django_db
+
+
+def test_of_rows_that_are_claimed_together_those_that_moved_stay_behind() -> None:
+    job = make_job(rows=4)
+    run = started_run(job)
+    reserved = reserve(run, 4)
+    Row.objects.filter(job=job, number=1).update(attempt=2)
+    Row.objects.filter(job=job, number=2).update(status=RowStatus.skipped)
+    Row.objects.filter(job=job, number=3).update(handle="shp_pinned")
+    ready = [Ready(preparation=each, prepared=Prepared(handle=f"shp_{each.number}")) for each in reserved]
+    claims = [letter for letter in tick(run, ready=ready) if isinstance(letter, Claim)]
+    assert [(each.number, each.claim, each.handle) for each in claims] == [(4, 1, "shp_4")]
+    assert [row.handle for row in job.rows.order_by("number")] == [None, None, "shp_pinned", "shp_4"]
+    assert Row.objects.owed().filter(job=job).count() == 1
+
+
+def test_answers_of_all_kinds_that_come_together_are_each_settled_as_they_would_be_alone() -> None:
+    job = make_job(rows=6, stop_on_error=False)
+    other = make_job(rows=1, name="Earlier orders")
+    (elsewhere,) = claim(started_run(other))
+    answer(elsewhere, purchase(elsewhere, purchase_id="shp_elsewhere"))
+    letters = claim(started_run(job), 6)
+    plain, plain_too, twice, foreign, refused, late = letters
+    Row.objects.filter(pk=late.row_id).update(claims=2)
+    replies = [
+        Reply(plain, purchase(plain, cost_cents=100)),
+        Reply(plain_too, purchase(plain_too, cost_cents=200)),
+        Reply(twice, purchase(twice, cost_cents=300)),
+        Reply(twice, purchase(twice, purchase_id="shp_again", cost_cents=400)),
+        Reply(foreign, purchase(foreign, purchase_id="shp_elsewhere")),
+        Reply(refused, Rejected("R", "no")),
+        Reply(late, purchase(late, cost_cents=500)),
+    ]
+    books.tick(job.pk, Inbox(purchases=replies), books.Wishes())
+    completed, failed, review = RowStatus.completed, RowStatus.failed, RowStatus.needs_review
+    found = [row.status for row in job.rows.order_by("number")]
+    assert found == [completed, completed, completed, review, failed, completed]
+    job.refresh_from_db()
+    assert (job.cost_cents, job.replaced_cents) == (1100, 400)
+    kinds = list(job.events.values_list("kind", flat=True))
+    assert kinds.count(EventKind.second_charge) == kinds.count(EventKind.label_conflict) == 1
+    # The label of an earlier claim is no answer to the later one.
+    assert row_of(job, 6).due is not None
+    assert Label.objects.filter(job=job).count() == 5
+    assert_counters_equal_rows(job)
+
+
+def test_one_purchase_that_is_told_for_two_rows_at_once_completes_only_one() -> None:
+    job = make_job(rows=2)
+    first, second = claim(started_run(job), 2)
+    replies = [Reply(each, purchase(each, purchase_id="shp_same")) for each in (first, second)]
+    books.tick(job.pk, Inbox(purchases=replies), books.Wishes())
+    assert [row_of(job, number).status for number in (1, 2)] == [RowStatus.completed, RowStatus.needs_review]
+    assert_counters_equal_rows(job)
+
+
+def test_rows_are_completed_all_or_none() -> None:
+    job = make_job(rows=2)
+    letters = claim(started_run(job), 2)
+    for letter in letters:
+        answer(letter, purchase(letter))
+    label = Label.objects.filter(job=job).first()
+    assert label is not None
+    rows = list(job.rows.order_by("number"))
+    with pytest.raises(IllegalRowMove):
+        complete_rows(Job.objects.get(pk=job.pk), [(row, label) for row in rows])
