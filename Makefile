@@ -11,7 +11,7 @@ PRODUCTION := $(CLEAN) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=ships.exampl
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test model machine torture torture-controls sabotage bench-million screenshots lint format
+.PHONY: help demo run test model machine torture torture-controls sabotage bench bench-million screenshots lint format
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,18 @@ sabotage: $(INSTALLED) ## Play builds that are broken on purpose, and say which 
 
 bench-million: $(INSTALLED) ## Measure pages, choices and files with a million rows and 10,000 jobs (ARGS="--rows 100000")
 	@$(CLEAN) -u DATABASE_URL $(BIN)/python -m benchmarks.million $(ARGS)
+
+# The peers have an environment of their own; the cluster's fsync is on, as what is measured is durable.
+BENCH := .venv-bench
+
+bench: $(INSTALLED) $(BENCH)/.installed ## Measure the engine, its limit and its peers (ARGS="--only http --rounds 3 --rows 3000 ...")
+	@$(CLEAN) -u DATABASE_URL FSYNC=on scripts/postgres $(BIN)/python -m benchmarks $(ARGS)
+
+$(BENCH)/.installed: benchmarks/requirements.txt
+	@echo "Installing the peers into $(BENCH) ..."
+	@$(PYTHON) -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	@touch $@
 
 screenshots: $(INSTALLED) ## Make the pictures of docs/images anew, with sample data and the sandbox carrier
 	@$(CLEAN) -u DATABASE_URL $(BIN)/pytest -q tests/browser/screenshots.py
