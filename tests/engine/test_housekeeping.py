@@ -143,7 +143,7 @@ def test_a_ticket_that_only_waits_its_turn_is_not_taken_for_lost(settings: Any) 
 
 def test_a_new_worker_clears_the_records_of_those_that_were_killed(sandbox: SandboxProcess, settings: Any) -> None:
     Worker.objects.create(name="killed", host="h", pid=1, pid_start_ticks=1, beat=book_now() - 1000)
-    Worker.objects.create(name="late", host="h", pid=1, pid_start_ticks=1, beat=book_now())
+    Worker.objects.create(name="late", host="h", pid=1, pid_start_ticks=1, beat=book_now() + 600)
     with worker(sandbox.url, "--until-idle") as process:
         assert process.wait(60) == 0
     assert list(Worker.objects.values_list("name", flat=True)) == ["late"]
