@@ -64,6 +64,13 @@ class TicketConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
         """Shut all queues while there is work; else open them in their order, up to one that holds tickets."""
         if self.task_consumer is None:
             return
+        try:
+            self._mind_queues()
+        except self.channel_errors as error:
+            # The broker has closed the channel, and no ticket would come any more. Celery connects anew after this.
+            raise ConnectionResetError(f"The broker closed the channel: {error}") from error
+
+    def _mind_queues(self) -> None:
         queues = list(self.app.amqp.queues.values())
         if state.reserved_requests:
             for queue in queues:

@@ -28,6 +28,8 @@ from tests.support.sandbox import SandboxProcess
 from tests.torture.person import Person
 
 WAITS = {"DATABASE_BUSY_SECONDS": "1", "LEASE_SECONDS": "9", "SHIP_CONCURRENCY": "4", "ROWS_PER_RUN": "1000"}
+# For several workers on one job: on SQLite each waits for the others.
+MORE_PATIENT = {"DATABASE_BUSY_SECONDS": "5", "LEASE_SECONDS": "15", "REQUEST_TIMEOUT_SECONDS": "4"}
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
 LEASE_SECONDS = float(WAITS["LEASE_SECONDS"])
 # Where a machine has better things to do, a worker takes half a minute to begin.

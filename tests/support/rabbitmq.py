@@ -2,7 +2,9 @@
 started again on the same port and data.
 """
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,6 +18,7 @@ import pytest
 from kombu.connection import Connection
 
 HOST = "127.0.0.1"
+_PORTS = range(20_000, 32_000)
 _START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
 _NO_RABBITMQ = "no RabbitMQ (on Debian: apt-get install rabbitmq-server)"
@@ -120,6 +123,11 @@ class RabbitMQ:
         with Connection(self.url) as connection:
             return int(connection.default_channel.queue_purge(queue))
 
+    def delete(self, queue: str) -> None:
+        """Delete a queue, with what is in it."""
+        with Connection(self.url) as connection:
+            connection.default_channel.queue_delete(queue)
+
     def depth(self, queue: str) -> int:
         """How many tickets wait in a queue."""
         with Connection(self.url) as connection:
@@ -139,6 +147,7 @@ class RabbitMQ:
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
             "HOME": str(place),
+            "ERL_CRASH_DUMP": str(place / "crash.dump"),
             "ERL_EPMD_ADDRESS": HOST,
             "ERL_EPMD_PORT": str(self._names_port),
             "RABBITMQ_CONF_ENV_FILE": str(place / "environment"),
@@ -158,8 +167,14 @@ class RabbitMQ:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server((HOST, 0)) for _each in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Ports that nobody listens on, below those that the system gives to whoever connects: the node is killed and comes
+    back on the same one.
+    """
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        if len(found) == count:
+            break
+        with contextlib.suppress(OSError), socket.create_server((HOST, port)):
+            found.append(port)
+    assert len(found) == count, "no free ports"
+    return found
