@@ -13,6 +13,8 @@ from celery.worker import state
 from celery.worker.consumer import Consumer
 from django.core.exceptions import ImproperlyConfigured
 
+from shipping.engine import process
+
 logger = logging.getLogger("onceship.worker")
 
 DOOR_SECONDS = 0.2
@@ -52,8 +54,8 @@ class TicketConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
         hub.timer.call_repeatedly(DOOR_SECONDS, self.mind_queues)
 
     def take(self, request: Any) -> None:
-        """Have a ticket worked, or give it back when another is being worked."""
-        if len(state.reserved_requests) > 1:
+        """Have a ticket worked, or give it back when another is being worked, or this process is told to end."""
+        if len(state.reserved_requests) > 1 or process.stopping.is_set():
             state.task_ready(request)
             request.reject(requeue=True)
         else:
@@ -62,7 +64,7 @@ class TicketConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
 
     def mind_queues(self) -> None:
         """Shut all queues while there is work; else open them in their order, up to one that holds tickets."""
-        if self.task_consumer is None:
+        if self.task_consumer is None or process.stopping.is_set():
             return
         try:
             self._mind_queues()
