@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Sum
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -143,13 +142,19 @@ def void_labels(request: PageRequest, job_id: int) -> HttpResponseBase:
 
 def _confirm_void(request: PageRequest, job: Job, refusal: str = "") -> HttpResponse:
     facts = JobService().facts(job)
-    paid = job.labels.paid().filter(pk__lte=facts.mark).aggregate(count=Count("pk"), cents=Sum("cost_cents"))
-    if job.is_open or job.sweep or not paid["count"]:
+    paid = {"count": 0 if job.is_open or job.sweep else _paid_labels(job, facts.mark), "cents": job.spent_cents}
+    if not paid["count"]:
         return _nothing_to_do(request, job, refusal or _("There is nothing to void in “%s” now.") % job.name)
     form = VoidForm(initial={"confirmation": sign_facts(job, facts)})
     oldest = job.labels.paid().order_by("pk")[0]
     context = {**live_context(request, job), "form": form, "paid": paid, "void_until": void_until(oldest)}
     return _confirm(request, "shipping/void.html", context, refusal)
+
+
+def _paid_labels(job: Job, mark: int) -> int:
+    """How many labels up to `mark` are not voided: all but the voided ones, both counted in an index alone."""
+    shown = job.labels.filter(pk__lte=mark).order_by()
+    return shown.count() - shown.filter(voided_at__isnull=False).count()
 
 
 def _confirm(request: PageRequest, template: str, context: dict[str, Any], refusal: str) -> HttpResponse:

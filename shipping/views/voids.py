@@ -27,9 +27,10 @@ LABELS_NAMED = 20
 # The state that the list is narrowed to: its name, and which labels of a job those are.
 STATES = {
     "paid": (gettext_lazy("Paid for"), Q(voided_at__isnull=True, void_requested=VoidRequest.none)),
-    "ordered": (gettext_lazy("Void ordered"), Q(voided_at__isnull=True) & ~Q(void_requested=VoidRequest.none)),
+    # By their keys: in the order of the ids, all labels of the job would be gone through to find the few.
+    "ordered": (gettext_lazy("Void ordered"), Q(pk__in=Label.objects.void_owed().order_by().values("pk"))),
     "submitted": (gettext_lazy("Refund asked for"), Q(voided_at__isnull=False, refund_state=RefundState.submitted)),
-    "refunded": (gettext_lazy("Refunded"), Q(refund_state=RefundState.refunded)),
+    "refunded": (gettext_lazy("Refunded"), Q(voided_at__isnull=False, refund_state=RefundState.refunded)),
     "refused": (gettext_lazy("Refund refused"), Q(refund_state=RefundState.refused)),
 }
 
