@@ -240,7 +240,7 @@ class RowAdmin(OfJobAdmin):
     list_filter: ClassVar[Any] = (("status", RowStatusFilter),)
     # Says that there is a search; what it looks for stands below.
     search_fields = ("order_reference",)
-    search_help_text = gettext_lazy("An order’s reference; in the list of one job also a row number")
+    search_help_text = gettext_lazy("An order’s reference; in the list of one job, a number is that of a row")
     ordering = ("job_id", "number")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:

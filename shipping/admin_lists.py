@@ -42,12 +42,11 @@ class RowStatusFilter(admin.ChoicesFieldListFilter):
 
 
 def rows_sought(rows: QuerySet[Any], term: str, *, of_one_job: bool) -> QuerySet[Any]:
-    """Rows of an order's reference; in the list of one job a number is also that of the row."""
-    found = Q(reference_key=reference_key(term) or None)
+    """Rows of an order's reference; in the list of one job a number is that of the row."""
     # What has more digits is no row's number, and no column holds it.
     if of_one_job and term.isascii() and term.isdigit() and len(term) < 10:
-        found |= Q(number=int(term))
-    return rows.filter(found)
+        return rows.filter(number=int(term))
+    return rows.filter(reference_key=reference_key(term) or None)
 
 
 def labels_sought(labels: QuerySet[Any], term: str) -> QuerySet[Any]:

@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 from django.contrib.auth.models import User
 from django.db import connection
@@ -230,7 +231,7 @@ def _get(port: int, address: str, headers: dict[str, str]) -> int:
     """Read an answer to its end, without keeping it; 0 when nobody answers."""
     connection_ = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
-        connection_.request("GET", address, headers=headers)
+        connection_.request("GET", quote(address, safe="/?&=%"), headers=headers)
         response = connection_.getresponse()
         while response.read(64 * 1024):
             pass

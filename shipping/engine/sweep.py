@@ -75,9 +75,9 @@ def _buy_again(job: Job, rows: QuerySet[Row]) -> None:
 def _request_voids(job: Job, rows: QuerySet[Row], request: VoidRequest) -> None:
     """Have the labels shown voided: with `rebuy` each row's own label, with `only` all that were paid for."""
     if request == VoidRequest.rebuy:
-        labels = Label.objects.filter(pk__in=list(rows.values_list("label", flat=True)))
+        keys = list(rows.values_list("label", flat=True))
     else:
-        labels = Label.objects.filter(row__in=list(rows.values_list("pk", flat=True)))
-    labels.paid().filter(job=job, pk__lte=job.sweep_mark or 0).update(
-        void_requested=request, void_after=0.0, void_failures=0
-    )
+        # By the rows alone: told the job as well, SQLite would go through all labels of the job for each chunk.
+        keys = list(Label.objects.filter(row__in=list(rows.values_list("pk", flat=True))).values_list("pk", flat=True))
+    shown = [key for key in keys if key is not None and key <= (job.sweep_mark or 0)]
+    Label.objects.paid().filter(pk__in=shown).update(void_requested=request, void_after=0.0, void_failures=0)
