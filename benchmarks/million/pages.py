@@ -191,7 +191,7 @@ def measure(pages: Iterator[Page], *, requests: int = REQUESTS) -> list[dict[str
 
 def _slowest(queries: list[dict[str, str]]) -> dict[str, Any]:
     slowest = max(queries, key=lambda query: float(query["time"]), default={"time": "0", "sql": ""})
-    return {"ms": round(float(slowest["time"]) * 1e3, 1), "sql": slowest["sql"][:1500]}
+    return {"ms": round(float(slowest["time"]) * 1e3, 1), "sql": slowest["sql"][:160]}
 
 
 def _seconds(browser: Client, address: str, headers: dict[str, str]) -> float:

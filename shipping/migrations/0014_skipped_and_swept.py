@@ -1,4 +1,4 @@
-"""Rows that were left out, jobs that are swept and labels whose refund was refused are found by an index of their own."""
+"""Rows that were left out and jobs that are swept are found by an index of their own."""
 
 from django.db import migrations, models
 
@@ -11,12 +11,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AlterModelOptions(name="row", options={"ordering": ["job_id", "number"]}),
-        migrations.AddIndex(
-            model_name="label",
-            index=models.Index(
-                condition=models.Q(("refund_state", "refused")), fields=["job", "id"], name="label_refund_refused"
-            ),
-        ),
         migrations.AddIndex(
             model_name="job",
             index=models.Index(

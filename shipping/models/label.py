@@ -121,9 +121,6 @@ class Label(models.Model):
                 name="label_not_printed",
                 condition=Q(printed_at__isnull=True, voided_at__isnull=True),
             ),
-            models.Index(
-                fields=["job", "id"], name="label_refund_refused", condition=Q(refund_state=RefundState.refused)
-            ),
             models.Index(fields=["job", "id"], name="label_voided", condition=Q(voided_at__isnull=False)),
         ]
 
