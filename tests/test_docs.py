@@ -61,16 +61,16 @@ def test_the_ports_documented_are_those_that_are_used() -> None:
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):.*## ", (BASE_DIR / "Makefile").read_text("utf-8"), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):.*## ", (BASE_DIR / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_make_command_named_exists(page: Path) -> None:
-    assert set(re.findall(r"`make ([a-z]+)", page.read_text("utf-8"))) <= make_targets()
+    assert set(re.findall(r"`make ([a-z-]+)", page.read_text("utf-8"))) <= make_targets()
 
 
 def test_the_readme_names_every_make_command() -> None:
-    named = set(re.findall(r"\bmake ([a-z]+)", README.read_text("utf-8")))
+    named = set(re.findall(r"\bmake ([a-z-]+)", README.read_text("utf-8")))
     assert make_targets() - {"help", "format"} <= named
 
 
