@@ -26,19 +26,20 @@ def main() -> int:
     size = Size(rows=told.rows, peer_rows=told.peer_rows, growth=growth, kills=told.kills)
     measures = [measure for name in told.only for measure in BENCHMARKS[name](size)]
     cluster = os.environ["DATABASE_URL"]
-    about, ends_at, lengths = machine(cluster), time.monotonic() + 60 * told.minutes, [0.0]
+    about, ends_at, length = machine(cluster), time.monotonic() + 60 * told.minutes, 0.0
     with Stage(cluster) as stage:
         for number in range(told.rounds):
-            began = time.monotonic()
-            if began + max(lengths) > ends_at:
+            if time.monotonic() + length > ends_at:
                 break
+            length = 0.0
             for measure in measures if number % 2 == 0 else _turned(measures):
-                if measure.take is None:
+                if measure.take is None or (measure.once and measure.line.values):
                     continue
+                began = time.monotonic()
                 value = measure.take(stage)
+                length += 0.0 if measure.once else time.monotonic() - began
                 measure.line.values.append(value)
                 _say(f"round {number + 1}: {measure.line.benchmark}, {measure.line.contender}: {value:,.2f}")
-            lengths.append(time.monotonic() - began)
     lines = [measure.line for measure in measures]
     _say("\n" + write(told.name, about, lines, list(goals(lines))))
     return 0

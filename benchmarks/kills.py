@@ -150,5 +150,5 @@ def measures(kills: int) -> list[Any]:
             others[1].values.append(told["left"])
             return float(told["duplicates"])
 
-        found += [Measure(duplicates, first), Measure(losses, None), Measure(left, None)]
+        found += [Measure(duplicates, first, once=True), Measure(losses, None), Measure(left, None)]
     return found

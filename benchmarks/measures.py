@@ -18,12 +18,13 @@ ROWS_PER_SECOND = "rows/s"
 
 @dataclass
 class Measure:
-    """One thing that is measured once in every round: its line of the table, and what gives the next value (None where
-    another measure fills this line in).
+    """One thing that is measured in every round, or only in the first (`once`): its line of the table, and what gives
+    the next value (None where another measure fills this line in).
     """
 
     line: Line
     take: Callable[[Stage], float] | None
+    once: bool = False
 
 
 @dataclass(frozen=True)
