@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from shipping.carriers.gate import Gate
 from shipping.carriers.port import (
     Guarantee,
     LabelFile,
@@ -81,7 +82,8 @@ def _purchase(reference: str, purchase_id: str, tracking_number: str, cost_cents
 class Instant(_ByReference):
     """Answers every purchase at once, in the worker's own process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, gate: Gate) -> None:
+        self.gate = gate
         self._numbers = itertools.count(1)
 
     def buy(self, order: Order, handle: str, details: Mapping[str, str], *, timeout: float) -> Purchase:
@@ -94,7 +96,8 @@ class Instant(_ByReference):
 class LabelServer(_ByReference):
     """One POST for each purchase, on a connection that each thread keeps."""
 
-    def __init__(self, *, url: str) -> None:
+    def __init__(self, *, url: str, gate: Gate) -> None:
+        self.gate = gate
         address = urlsplit(url)
         self._host, self._port = address.hostname or "127.0.0.1", address.port or 80
         self._local = threading.local()
@@ -116,6 +119,7 @@ class LabelServer(_ByReference):
         return _purchase(handle, told["id"], told["tracking_number"], told["cost_cents"])
 
     def _call(self, method: str, reference: str, timeout: float) -> tuple[int, dict[str, Any]]:
+        timeout -= self.gate.enter(timeout)
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout)

@@ -28,7 +28,7 @@ from tests.support.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROWS = 60
+ROWS = 75
 HOUR = 3600
 NOTHING: Alteration = ("builtins:dict", {})
 # Every purchase is a moment on its way, so that there always are some in flight.
