@@ -28,6 +28,8 @@ logger = logging.getLogger("onceship.worker")
 IDLE_SECONDS = 0.2
 # The wire's answers are collected by whoever holds this: a ticket's work, or the housekeeping.
 _desk = threading.Lock()
+# Set while a ticket has arrived and waits for the desk.
+_wanted = threading.Event()
 _attended = threading.Event()
 
 
@@ -37,10 +39,12 @@ def is_attended() -> bool:
 
 
 def at_the_desk(work: Callable[..., Any]) -> Callable[..., Any]:
-    """A task's function, begun once a round of housekeeping that goes on has ended (some seconds at most)."""
+    """A task's function, begun once a round of housekeeping that goes on has ended, which it does soon."""
 
     def begin(*args: Any, **kwargs: Any) -> Any:
+        _wanted.set()
         with _desk:
+            _wanted.clear()
             close_old_connections()
             return work(*args, **kwargs)
 
@@ -54,7 +58,7 @@ class CeleryWorker:
         self.app = app
         self.worker_id = worker_id
         self.presence = Presence(worker_id)
-        self.housekeeper = Housekeeper(process_wire())
+        self.housekeeper = Housekeeper(process_wire(), wanted=_wanted.is_set)
         self._over = threading.Event()
         self._house_at = 0.0
 

@@ -4,6 +4,7 @@ workers, as a periodic task where the engine has them, and by `manage.py houseke
 
 import logging
 import time
+from collections.abc import Callable
 
 from django.conf import settings
 from django.db import transaction
@@ -39,8 +40,10 @@ class Housekeeper:
     comparisons.
     """
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, wanted: Callable[[], bool] = lambda: False) -> None:
+        """`wanted`: whether the process is called to other work; then a round ends as soon as it can."""
         self.wire = wire
+        self.wanted = wanted
 
     def run(self, seconds: float) -> None:
         """Rounds until there is nothing to do or so many seconds are over, and then the answers of what is still
@@ -62,8 +65,8 @@ class Housekeeper:
         return bool(replies)
 
     def round(self) -> bool:
-        """File what came back and send what is due, for ROUND_SECONDS at most. True while there is or may soon be
-        more to do: something was sent, or is still out.
+        """File what came back and send what is due, for ROUND_SECONDS at most, or until wanted elsewhere. True while
+        there is or may soon be more to do: something was sent, or is still out.
         """
         ends_at = local_seconds() + ROUND_SECONDS
         busy = bool(self._queue_lost_runs_again() + look_after_uploads() + look_after_comparisons())
@@ -73,7 +76,7 @@ class Housekeeper:
             busy = busy or filed or any(served)
             if not any(served) and not filed:
                 return busy or self.wire.expects_answers
-            if local_seconds() > ends_at:
+            if local_seconds() > ends_at or self.wanted():
                 return True
 
     def _serve(self, job_id: int, carrier: str) -> bool:

@@ -44,7 +44,7 @@ class ShippingWorker(TaskWorker):
             worker_id=worker_id,
             excluded_queue_names=[],
         )
-        self.housekeeper = Housekeeper(process_wire())
+        self.housekeeper = Housekeeper(process_wire(), wanted=lambda: self._tickets().exists())
         self.presence = Presence(worker_id)
         self.house_at = 0.0
 

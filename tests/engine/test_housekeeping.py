@@ -131,6 +131,20 @@ def test_doubts_of_an_interrupted_job_are_asked_about_while_lookup_fails_and_com
     assert Row.objects.filter(job=job).owed().count() == 1
 
 
+@pytest.mark.parametrize(("wanted", "asked_for"), [(True, 2), (False, 6)])
+def test_a_round_ends_soon_when_the_process_is_called_to_other_work(wanted: bool, asked_for: int) -> None:
+    job = make_job(rows=6)
+    for row in job.rows.all():
+        complete_row(row)
+    Job.objects.filter(pk=job.pk).update(status=JobStatus.completed)
+    now = book_now()
+    housekeeper = Housekeeper(Wire(2, errands=2), wanted=lambda: wanted)
+    assert housekeeper.round()
+    while not wanted and Label.objects.filter(fetch_after__lt=now).exists():
+        housekeeper.round()
+    assert Label.objects.filter(fetch_after__gt=now).count() == asked_for
+
+
 def test_a_ticket_that_only_waits_its_turn_is_not_taken_for_lost(settings: Any) -> None:
     job = make_job(rows=1)
     JobService().start(job.pk)
