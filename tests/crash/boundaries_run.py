@@ -20,6 +20,9 @@ CARRIER = "shipping.carriers.easypost:EasyPost"
 BOOKS = "shipping.engine.books"
 CLAIMS = "shipping.engine.claims"
 WORKER = "shipping.engine.worker:ShippingWorker"
+GOODBYE = "shipping.engine.presence:Presence.say_goodbye"
+# Whatever purchases were answered with comes by here, all that goes into one transaction at once.
+ANSWERS = f"{BOOKS}:settle_plainly_bought"
 
 CLAIM = f"{CLAIMS}:Claim"  # made in the transaction of a claim, for each row that it claims
 RESERVATION = f"{CLAIMS}:Preparation"
@@ -100,7 +103,7 @@ _BUY = (
             before("before it is sent", f"{CARRIER}.buy"),
             after("answered, in memory alone", f"{CARRIER}.buy"),
             after("a later row, answered", f"{CARRIER}.buy", nth=4),
-            before("before its answer is settled", f"{BOOKS}:settle_purchase"),
+            before("before its answer is settled", ANSWERS),
         ),
     ),
     Flow(
@@ -125,8 +128,8 @@ _SETTLE = (
         "settle",
         _BATCH,
         (
-            *around_commit("bought", f"{BOOKS}:settle_purchase"),
-            *around_commit("a later row", f"{BOOKS}:settle_purchase", nth=4),
+            *around_commit("bought", ANSWERS),
+            *around_commit("later rows", ANSWERS, nth=2),
             before("before the next is sent", f"{CARRIER}.buy", nth=4),
         ),
     ),
@@ -199,11 +202,11 @@ _STOP = (
         "graceful stop",
         _BATCH.but(alterations=(told_to_end(CLAIM),)),
         (
-            *around_commit("what is in the air is settled", f"{BOOKS}:settle_purchase"),
+            *around_commit("what is in the air is settled", ANSWERS),
             *around_commit("hands over", f"{BOOKS}:issue_run", INTERRUPTED, WAITING, within=_END_RUN),
             after("handed over, not yet gone", f"{BOOKS}:end_run", WAITING),
-            before("before the goodbye", f"{WORKER}._say_goodbye", WAITING),
-            after("after the goodbye", f"{WORKER}._say_goodbye", WAITING),
+            before("before the goodbye", GOODBYE, WAITING),
+            after("after the goodbye", GOODBYE, WAITING),
         ),
     ),
     Flow(
@@ -218,8 +221,8 @@ _STOP = (
         "goodbye of a worker that is idle",
         _BATCH.but(arguments=("--until-idle",)),
         (
-            before("before it", f"{WORKER}._say_goodbye", COMPLETED),
-            after("after it", f"{WORKER}._say_goodbye", COMPLETED),
+            before("before it", GOODBYE, COMPLETED),
+            after("after it", GOODBYE, COMPLETED),
         ),
     ),
 )

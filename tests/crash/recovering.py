@@ -42,7 +42,8 @@ def second_boundaries(site: Site) -> list[Boundary]:
     """The boundaries that the recovery surely comes by, by what the books say is left to do."""
     if site.upload is not None:
         made = site.upload.job
-        return [CLAIMED, BOUGHT] if made is not None and made.import_complete else [CLAIMED, IMPORTED, BOUGHT]
+        all_in = made is not None and made.total_rows == site.upload.good_rows
+        return [CLAIMED, BOUGHT] if all_in else [CLAIMED, IMPORTED, BOUGHT]
     job = site.job
     found: list[Boundary] = []
     if job.is_open and job.import_complete and (_good_pending(job) or job.sweep):

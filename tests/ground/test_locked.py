@@ -10,6 +10,7 @@ import pytest
 import requests
 from django.db import connection
 
+from shipping.models import Row
 from shipping.states import RunEnd
 from tests.factories import make_clerk
 from tests.ground.scene import Scene, assert_plain, posted, wait_for, words_of
@@ -104,11 +105,12 @@ def test_a_run_that_can_not_write_its_end_for_a_lease_is_found_dead_and_resumed(
     sandbox: SandboxProcess, tmp_path: Path
 ) -> None:
     # Nothing is in the air, nothing has come back: the run waits for the carrier, until its time is over.
-    sandbox.faults([{"on": "buy", "action": "error", "status": 503, "retry_after": 5}])
+    sandbox.faults([{"on": "create", "action": "error", "status": 503, "retry_after": 5}])
     with Scene(sandbox, tmp_path, RUN_SECONDS="15", HALT_AFTER_SECONDS="14") as scene:
         scene.start(buying_takes=None)
         scene.call_worker()
-        wait_for(lambda: any(scene.claims()) and not scene.in_the_air(), what="a carrier that is unavailable")
+        reserved = Row.objects.filter(job=scene.job, run__isnull=False)
+        wait_for(lambda: sandbox.faults()[0]["hits"] and not reserved.exists(), what="a carrier that is unavailable")
         with locked_by_another(scene.job.pk):
             wait_for(lambda: "is left to be found dead" in scene.log.read_text(), what="a run that is given up")
             assert scene.is_interrupted()
