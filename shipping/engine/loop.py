@@ -193,6 +193,9 @@ class RunLoop:
         except filing.TRY_AGAIN as error:
             filing.let_go_of_database(error)
             return Wishes()
+        if self.pacer.resumes:
+            self.preparing.lift()
+            self.buying.lift()
         pause = self.pacer.pause_of(settings.HALT_AFTER_SECONDS)
         if pause is not None and self.halting is None and not self._winding_down:
             # As if it had said so to this run itself.

@@ -20,6 +20,9 @@ class Pacer:
         self.carrier = carrier
         # Nothing more may be sent before (`local_seconds()`).
         self.again_at = 0.0
+        # Whether the time for which the carrier asked to be left alone has just ended, or was lifted by a person.
+        self.resumes = False
+        self._paused = False
         self._drawn_at = 0.0
         self._favours_errands = False
 
@@ -32,13 +35,15 @@ class Pacer:
     def allow(self, wishes: Wishes) -> Wishes:
         """As much of the wishes as the carrier may be asked now. Raises what the database raises; then nothing."""
         asks = len(wishes.ready) + wishes.preparations + wishes.errands
+        gate = gate_or_open(self.carrier)
         if not asks:
             self.keep()
+            self._note_pause(gate)
             return wishes
-        gate = gate_or_open(self.carrier)
         if gate.told is not None or self._may_draw(gate):
             gate = self._attend(asks)
         self.again_at = 0.0
+        self._note_pause(gate)
         if gate.paused_for:
             self.again_at = local_seconds() + gate.paused_for
             return Wishes(turn_over=wishes.turn_over)
@@ -58,6 +63,11 @@ class Pacer:
             f"The carrier has asked to be left alone for another {max(1, round(left / 60))} minutes.",
             retry_after=left,
         )
+
+    def _note_pause(self, gate: Gate) -> None:
+        paused = gate.paused_for > 0
+        self.resumes = self._paused and not paused
+        self._paused = paused
 
     def _may_draw(self, gate: Gate) -> bool:
         return gate.per_second is None or local_seconds() >= self._drawn_at + LOOK_EVERY_SECONDS

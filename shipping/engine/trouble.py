@@ -20,7 +20,7 @@ class Trouble:
     def __init__(self, failing_for: float = 0.0) -> None:
         self.failures = 0
         self.since: float | None = local_seconds() - failing_for if failing_for else None
-        self.wait_until = 0.0
+        self.named_until = 0.0
         self.backed_off_until = 0.0
 
     @property
@@ -32,6 +32,15 @@ class Trouble:
     def failing_for(self) -> float:
         """For how many seconds the carrier has failed; 0 when it has not."""
         return 0.0 if self.since is None else local_seconds() - self.since
+
+    @property
+    def wait_until(self) -> float:
+        """Until when nothing is sent: for as long as the carrier has named, and as backing off takes."""
+        return max(self.named_until, self.backed_off_until)
+
+    def lift(self) -> None:
+        """What the carrier has named is over, or a person wants it to be asked all the same."""
+        self.named_until = 0.0
 
     @property
     def waiting(self) -> bool:
@@ -46,7 +55,7 @@ class Trouble:
         elif isinstance(outcome, Rejected) or not isinstance(outcome, CarrierError):
             self.failures = 0
             self.since = None
-            self.wait_until = 0.0
+            self.named_until = self.backed_off_until = 0.0
 
     def too_long(self) -> bool:
         """Whether this has lasted for HALT_AFTER_SECONDS, or will have when the carrier's own Retry-After ends."""
@@ -58,7 +67,7 @@ class Trouble:
         if self.since is None:
             self.since = now
         named = error.retry_after if isinstance(error, Unavailable) else None
-        self.wait_until = max(self.wait_until, now + (named or 0.0))
+        self.named_until = max(self.named_until, now + (named or 0.0))
         if self.failures and now < self.backed_off_until:
             return  # sent before the last wait began: the same trouble, not more of it
         self.failures += 1
@@ -66,4 +75,3 @@ class Trouble:
         wait = min(longest, FIRST_WAIT_SECONDS * 2 ** min(self.failures - 1, 10))
         wait *= random.uniform(0.5, 1.0)  # noqa: S311 (jitter)
         self.backed_off_until = now + wait
-        self.wait_until = max(self.wait_until, self.backed_off_until)
