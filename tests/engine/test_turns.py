@@ -152,7 +152,7 @@ def wait_for(job: Job) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("workers", "rows"), [(1, 120), (3, 300)])
+@pytest.mark.parametrize(("workers", "rows"), [(1, 240), (3, 600)])
 def test_a_small_job_behind_a_large_one_ships_at_once(
     sandbox: SandboxProcess, settings: Any, workers: int, rows: int
 ) -> None:
