@@ -152,6 +152,9 @@ def test_a_killed_workers_ticket_comes_again_and_starts_nothing_while_its_siblin
         scene.start_with(3)
         wait_for(lambda: scene.in_the_air() >= 3, what="purchases in the air")
         scene.workers.pop(0).kill()
+        scene.slow_down(0)
+        wait_for(lambda: condition(scene.fresh) is Condition.completed, what="siblings that did the dead one's rows")
+        wait_for(lambda: broker.depth(RUNS) == 0, what="the ticket that came again, and was taken")
         scene.see_it_through(resumes=False)
         assert scene.started() == 3
         assert broker.depth(RUNS) == 0
@@ -194,8 +197,9 @@ def test_a_worker_that_is_told_to_end_hands_over(broker: RabbitMQ, sandbox: Sand
 def test_tickets_of_runs_that_wait_behind_busy_workers_do_not_pile_up(
     broker: RabbitMQ, sandbox: SandboxProcess, tmp_path: Path
 ) -> None:
-    with CeleryScene(broker, sandbox, tmp_path, rows=40) as scene:
-        scene.start_with(1, buying_takes=1.0)
+    # Its one worker gives no way to others, however long a busy machine takes over this.
+    with CeleryScene(broker, sandbox, tmp_path, rows=80, RUN_TURN_SECONDS="600") as scene:
+        scene.start_with(1, buying_takes=2.0)
         for _each in range(3):
             JobService().start(make_job(1).pk)
         assert (broker.depth(FILES), broker.depth(RUNS)) == (3, 0)
