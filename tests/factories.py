@@ -10,13 +10,20 @@ from django.contrib.auth.models import Permission, User
 from django.db import transaction
 from django.utils import timezone
 
+from shipping.carriers.port import Order
 from shipping.liveness import this_process
 from shipping.models import Comparison, Job, Label, Orphan, Row, Run, Sender
 from shipping.models.clock import book_now
+from shipping.models.row import order_for_carrier
 from shipping.services import JobService
 from shipping.states import ComparisonStatus, JobStatus, RowStatus
 
 RIGHTS = ("view_job", "change_job", "resume_job", "restart_job", "cancel_job", "resolve_job", "void_job")
+
+
+def carrier_order(row: Row, job: Job) -> Order:
+    """The order of a row as the carrier's port takes it."""
+    return order_for_carrier(row.order, reference=job.reference(row.number, row.attempt), sender=job.sender.address)
 
 
 def make_clerk(username: str) -> User:

@@ -11,8 +11,6 @@ from enum import Enum
 
 from django.db import Error as AnyDatabaseError
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils import timezone
 
 from shipping.carriers.port import CarrierError, Purchase, Rejected, VoidAnswer
@@ -33,7 +31,13 @@ from shipping.engine.letters import (
 )
 from shipping.engine.reconcile import pick_questions, settle_finding
 from shipping.engine.refunds import pick_refunds, settle_refund
-from shipping.engine.settle import halt, settle_plainly_bought, settle_purchase, settle_rejected_preparation
+from shipping.engine.settle import (
+    halt,
+    note_bought,
+    settle_plainly_bought,
+    settle_purchase,
+    settle_rejected_preparation,
+)
 from shipping.engine.sweep import drop_unsent_voids, sweep_chunk
 from shipping.engine.turns import should_give_way
 from shipping.engine.voids import pick_voids, settle_void
@@ -204,42 +208,23 @@ def _standing(job: Job, run_id: int | None, beating: bool) -> Standing:
 
 def _file(job: Job, inbox: Inbox, now: float) -> None:
     """Settle everything that came back, purchases first."""
-    row_ids = {
-        reply.letter.row_id
-        for reply in (*inbox.purchases, *inbox.findings, *inbox.preparations)
-        if isinstance(reply.letter, Claim | Question | Preparation)
-    }
+    settled = settle_plainly_bought(job, inbox.purchases) if inbox.purchases else set()
+    replies = [reply for reply in inbox.replies() if id(reply) not in settled]
+    if not replies:
+        return
+    letters = [reply.letter for reply in replies]
+    row_ids = {letter.row_id for letter in letters if isinstance(letter, Claim | Question | Preparation)}
     rows = Row.objects.defer("order", "extra").in_bulk(list(row_ids))
-    label_ids = {
-        reply.letter.label_id
-        for reply in (*inbox.voids, *inbox.refunds, *inbox.files)
-        if isinstance(reply.letter, VoidLetter | RefundQuestion | FileOrder)
-    }
+    label_ids = {letter.label_id for letter in letters if isinstance(letter, VoidLetter | RefundQuestion | FileOrder)}
     labels_by_id = Label.objects.in_bulk(list(label_ids))
-    sent_by = {row.pk: row.run_id for row in rows.values() if row.status == RowStatus.in_flight and row.run_id}
-    settled = settle_plainly_bought(job, inbox.purchases, rows) if inbox.purchases else set()
-    for reply in inbox.replies():
-        if id(reply) in settled:
-            continue
+    sent_by = {row.pk: row.run_id for row in rows.values() if row.status == RowStatus.in_flight}
+    for reply in replies:
         _file_reply(job, reply, rows, labels_by_id, now)
-    _tally(sent_by, rows)
-
-
-def _tally(sent_by: dict[int, int], rows: dict[int, Row]) -> None:
-    """Count on each run the rows that its purchases brought, so that no page ever has to count labels. `sent_by`: the
-    runs of the rows that were in flight before the answers were filed.
-    """
-    bought: dict[int, list[int]] = {}
-    for row_id, run_id in sent_by.items():
-        if rows[row_id].status == RowStatus.completed:
-            bought.setdefault(run_id, []).append(rows[row_id].number)
-    for run_id, numbers in bought.items():
-        lowest, highest = min(numbers), max(numbers)
-        Run.objects.filter(pk=run_id).update(
-            bought_rows=F("bought_rows") + len(numbers),
-            lowest_row=Least(Coalesce(F("lowest_row"), lowest), lowest),
-            highest_row=Greatest(Coalesce(F("highest_row"), highest), highest),
-        )
+    note_bought(
+        (run_id, rows[row_id].number)
+        for row_id, run_id in sent_by.items()
+        if rows[row_id].status == RowStatus.completed
+    )
 
 
 def _file_reply(job: Job, reply: Reply, rows: dict[int, Row], labels_by_id: dict[int, Label], now: float) -> None:

@@ -3,17 +3,14 @@
 from collections.abc import Collection, Iterable
 
 from django.conf import settings
-from django.db.models import Q
 
 from shipping.carriers.port import Rejected
 from shipping.engine.letters import Claim, Letter, Preparation, Ready
 from shipping.engine.settle import settle_rejected_preparation
-from shipping.engine.together import claim_rows
+from shipping.engine.together import Reserved, claim_rows, owners_of, reserve_rows, suspects
 from shipping.models import Job, Row
+from shipping.models.row import order_for_carrier
 from shipping.states import RowStatus
-
-# What is read of a row to prepare it, or to fail it.
-_RESERVED = ("job", "number", "status", "attempt", "claims", "handle", "run", "order")
 
 
 def claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: float) -> list[Letter]:
@@ -43,7 +40,7 @@ def _suspect_alone(job: Job, ready: Collection[Ready]) -> Collection[Ready]:
     """While a suspect row waits, nothing but a suspect row is claimed: `reserve` gives out one at a time."""
     if not ready:
         return ready
-    suspect = set(job.rows.suspect().filter(status=RowStatus.pending).values_list("pk", flat=True))
+    suspect = {row.pk for row in suspects(job.pk) if row.status == RowStatus.pending}
     return [each for each in ready if not suspect or each.preparation.row_id in suspect]
 
 
@@ -67,10 +64,9 @@ def _without_foreign_handles(job: Job, ready: Collection[Ready]) -> list[Ready]:
         # The same row prepared twice (the first answer came late) is no conflict.
         if first.preparation.row_id != each.preparation.row_id:
             foreign.append(each.preparation.row_id)
-    taken = Row.objects.filter(account=job.carrier, handle__in=list(by_handle)).values_list("handle", "pk")
-    for handle, row_id in taken:
-        if row_id != by_handle[handle or ""].preparation.row_id:
-            foreign.append(by_handle.pop(handle or "").preparation.row_id)
+    for handle, row_id in owners_of(job.carrier, by_handle):
+        if row_id != by_handle[handle].preparation.row_id:
+            foreign.append(by_handle.pop(handle).preparation.row_id)
     error = Rejected("handle_taken", "The carrier answered with a shipment that belongs to another row.")
     for row in job.rows.pending().filter(pk__in=foreign, handle__isnull=True) if foreign else ():
         settle_rejected_preparation(job, row, error)
@@ -83,36 +79,36 @@ def reserve(job: Job, run_id: int, live: Collection[int], limit: int) -> list[Le
     """
     if limit <= 0:
         return []
-    rows = _next_suspect(job, live)
-    if rows is None:
-        free = Q(run__isnull=True) | ~Q(run__in=live)
-        rows = list(job.rows.pending().filter(free).order_by("number").only(*_RESERVED)[:limit])
-    if rows:
-        job.rows.pending().filter(pk__in=[row.pk for row in rows]).update(run=run_id)
+    chosen = _next_suspect(job, live)
+    if chosen is not None and not chosen:
+        return []
+    rows = reserve_rows(job.pk, run_id, live, limit, only=chosen[0] if chosen else None)
     letters = (_preparation(job, run_id, row) for row in rows)
     return [letter for letter in letters if letter is not None]
 
 
-def _next_suspect(job: Job, live: Collection[int]) -> list[Row] | None:
-    """The suspect row that is to be tried now; none while anything else is in a living worker's hands, so that it is
-    alone there; None when the job has no suspect row to try.
+def _next_suspect(job: Job, live: Collection[int]) -> list[int] | None:
+    """The suspect row (its id) that is to be tried now; none while anything else is in a living worker's hands, so that
+    it is alone there; None when the job has no suspect row to try.
     """
-    suspect = list(job.rows.suspect().order_by("number"))
+    suspect = suspects(job.pk)
     if any(row.run_id in live for row in suspect):
         return []
-    waiting = [row for row in suspect if row.status == RowStatus.pending]
+    waiting = [row.pk for row in suspect if row.status == RowStatus.pending]
     if not waiting:
         return None
     others = Row.objects.filter(run__in=live, status__in=[RowStatus.pending, RowStatus.in_flight])
     return [] if others.exists() else waiting[:1]
 
 
-def _preparation(job: Job, run_id: int, row: Row) -> Preparation | None:
+def _preparation(job: Job, run_id: int, row: Reserved) -> Preparation | None:
     """The letter that has a row prepared; a row that can't be read as an order fails here."""
     try:
-        order = row.carrier_order(job)
+        reference = job.reference(row.number, row.attempt)
+        order = order_for_carrier(row.order, reference=reference, sender=job.sender.address)
     except (KeyError, TypeError, ValueError) as error:
-        settle_rejected_preparation(job, row, Rejected("bad_order", f"This row can't be read as an order: {error!r}"))
+        refused = Rejected("bad_order", f"This row can't be read as an order: {error!r}")
+        settle_rejected_preparation(job, Row.objects.get(pk=row.pk), refused)
         return None
     return Preparation(
         job_id=job.pk,

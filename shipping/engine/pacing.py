@@ -9,7 +9,7 @@ from shipping.engine.books import Wishes
 from shipping.models.clock import local_seconds
 from shipping.pace import attend, gate_or_open
 
-# Where there is a limit, permits are asked for no more often than this.
+# The books are asked no more often than this, for permits and for what others were told.
 LOOK_EVERY_SECONDS = 0.1
 
 
@@ -29,7 +29,7 @@ class Pacer:
     def keep(self) -> None:
         """Pass on what the carrier has said, and get permits for what waits at the gate."""
         gate = gate_or_open(self.carrier)
-        if gate.told is not None or (gate.waiting and self._may_draw(gate)):
+        if gate.told is not None or (gate.waiting and self._may_draw()):
             self._attend(0)
 
     def allow(self, wishes: Wishes) -> Wishes:
@@ -40,7 +40,7 @@ class Pacer:
             self.keep()
             self._note_pause(gate)
             return wishes
-        if gate.told is not None or self._may_draw(gate):
+        if gate.told is not None or self._may_draw():
             gate = self._attend(asks)
         self.again_at = 0.0
         self._note_pause(gate)
@@ -69,8 +69,8 @@ class Pacer:
         self.resumes = self._paused and not paused
         self._paused = paused
 
-    def _may_draw(self, gate: Gate) -> bool:
-        return gate.per_second is None or local_seconds() >= self._drawn_at + LOOK_EVERY_SECONDS
+    def _may_draw(self) -> bool:
+        return local_seconds() >= self._drawn_at + LOOK_EVERY_SECONDS
 
     def _attend(self, asks: int) -> Gate:
         self._drawn_at = local_seconds()

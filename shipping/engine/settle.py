@@ -4,14 +4,14 @@ An answer is only ever applied to the claim it belongs to (row and claim number)
 case. The functions change the counters of `job` in memory; the tick saves them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.utils import timezone
 
 from shipping.carriers.port import CarrierError, Purchase, Rejected, Unknown
 from shipping.engine.letters import Claim, Reply
-from shipping.engine.together import complete_rows
+from shipping.engine.together import InFlight, complete_rows, count_on_run, record_labels, rows_in_flight
 from shipping.models import Job, Label, Row
 from shipping.rows import buy_again, move_row
 from shipping.runs import record
@@ -42,27 +42,24 @@ def settle_purchase(job: Job, row: Row, attempt: int, claim: int, outcome: Purch
         settle_not_bought(job, row, outcome.message)
 
 
-def settle_plainly_bought(job: Job, replies: Sequence[Reply], rows: dict[int, Row]) -> set[int]:
+def settle_plainly_bought(job: Job, replies: Sequence[Reply]) -> set[int]:
     """Record, in a few statements for all of them, the purchases that are what was hoped for: each not known yet, and
     the answer to the last claim of a row that is in flight. Returns which replies these were, by `id()`; all others are
     settled one by one.
     """
-    hoped_for: dict[str, tuple[Reply, Row, Purchase]] = {}
-    settled: set[int] = set()
+    waiting = rows_in_flight({reply.letter.row_id for reply in replies if isinstance(reply.letter, Claim)})
+    hoped_for: dict[str, tuple[Reply, InFlight, Purchase]] = {}
     for reply in replies:
         letter, outcome = reply.letter, reply.outcome
         if not isinstance(letter, Claim) or not isinstance(outcome, Purchase):
             continue
-        row = rows[letter.row_id]
-        in_flight = row.status == RowStatus.in_flight and row.attempt == letter.attempt and owes(row, letter.claim)
-        if in_flight and row.pk not in settled:
-            settled.add(row.pk)
+        row = waiting.get(letter.row_id)
+        if row is not None and (row.attempt, row.claims) == (letter.attempt, letter.claim):
+            # One answer for each row: another one is no plain purchase.
+            del waiting[letter.row_id]
             hoped_for.setdefault(outcome.purchase_id, (reply, row, outcome))
-    known = Label.objects.filter(account=job.carrier, purchase_id__in=list(hoped_for))
-    for purchase_id in known.values_list("purchase_id", flat=True) if hoped_for else ():
-        del hoped_for[purchase_id]
-    _record_labels(job, [(row, purchase) for _reply, row, purchase in hoped_for.values()])
-    return {id(reply) for reply, _row, _purchase in hoped_for.values()}
+    known = _record_plainly(job, [(row, purchase) for _reply, row, purchase in hoped_for.values()])
+    return {id(reply) for reply, _row, purchase in hoped_for.values() if purchase.purchase_id in known}
 
 
 def owes(row: Row, claim: int) -> bool:
@@ -116,22 +113,25 @@ def _new_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, adopted:
 
 
 def _label(job: Job, row: Row, attempt: int, purchase: Purchase, *, adopted: bool) -> Label:
-    return Label(
-        job=job,
-        row=row,
-        attempt=attempt,
-        account=row.account,
-        purchase_id=purchase.purchase_id,
-        tracking_number=purchase.tracking_number,
-        carrier=purchase.carrier,
-        service=purchase.service,
-        cost_cents=purchase.cost_cents,
-        currency=purchase.currency,
-        label_url=purchase.label_url,
-        fetch_after=0.0 if purchase.has_file else NEVER,
-        bought_at=purchase.bought_at or timezone.now(),
-        adopted=adopted,
-    )
+    return Label(job=job, adopted=adopted, **_told(row, attempt, purchase))
+
+
+def _told(row: Row | InFlight, attempt: int, purchase: Purchase) -> dict[str, Any]:
+    """The fields of a label that come from its row and from the carrier's answer."""
+    return {
+        "row_id": row.pk,
+        "attempt": attempt,
+        "account": row.account,
+        "purchase_id": purchase.purchase_id,
+        "tracking_number": purchase.tracking_number,
+        "carrier": purchase.carrier,
+        "service": purchase.service,
+        "cost_cents": purchase.cost_cents,
+        "currency": purchase.currency,
+        "label_url": purchase.label_url,
+        "fetch_after": 0.0 if purchase.has_file else NEVER,
+        "bought_at": purchase.bought_at or timezone.now(),
+    }
 
 
 def _record_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, answers: bool, adopted: bool) -> Label:
@@ -157,15 +157,30 @@ def _record_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, answe
     return label
 
 
-def _record_labels(job: Job, bought: Sequence[tuple[Row, Purchase]]) -> None:
+def _record_plainly(job: Job, bought: Sequence[tuple[InFlight, Purchase]]) -> dict[str, int]:
+    """Complete rows in flight with what was bought for them, but for purchases that are in the books already. Returns
+    the ids of the labels by those of the purchases.
+    """
     if not bought:
-        return
-    labels = Label.objects.bulk_create(
-        _label(job, row, row.attempt, purchase, adopted=False) for row, purchase in bought
-    )
-    complete_rows(job, [(row, label) for (row, _purchase), label in zip(bought, labels, strict=True)])
-    job.cost_cents += sum(label.cost_cents for label in labels)
-    job.currency = labels[-1].currency
+        return {}
+    labels = record_labels(Label(job=job), [_told(row, row.attempt, purchase) for row, purchase in bought])
+    new = [(row, purchase) for row, purchase in bought if purchase.purchase_id in labels]
+    if new:
+        complete_rows(job, [(row, labels[purchase.purchase_id]) for row, purchase in new])
+        job.cost_cents += sum(purchase.cost_cents for _row, purchase in new)
+        job.currency = new[-1][1].currency
+        note_bought((row.run_id, row.number) for row, _purchase in new)
+    return labels
+
+
+def note_bought(rows: Iterable[tuple[int | None, int]]) -> None:
+    """Count rows (their numbers) on the runs whose purchases brought them."""
+    by_run: dict[int, list[int]] = {}
+    for run_id, number in rows:
+        if run_id is not None:
+            by_run.setdefault(run_id, []).append(number)
+    for run_id, numbers in by_run.items():
+        count_on_run(run_id, numbers)
 
 
 def clear_owed(job: Job, row: Row) -> None:

@@ -1,38 +1,128 @@
-"""Writing many rows in one statement, each under its own guard: what the engine does for every row that it ships.
+"""Reading and writing many rows in one statement, each under its own guard: what the engine does for every row that it
+ships.
 
-The statements are written out because the ORM has none that takes a list of values for a list of rows. They mean the
-same on SQLite (3.35 or newer) and PostgreSQL. Under the job's lock.
+The statements are written out. Some of them take a list of values for a list of rows, which the ORM has no way to say;
+and of rows that ship in a millisecond each, putting the statements together would take longer than carrying them out.
+They mean the same on SQLite (3.35 or newer) and PostgreSQL. Under the job's lock.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Any
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, cast
 
 from django.db import connection
 from django.utils import timezone
 
 from shipping.engine.letters import Ready
-from shipping.models import Job, Label, Row
+from shipping.models import Job, Label
+from shipping.models.row import SUSPECT_CRASHES
+from shipping.models.search_key import SearchKey
 from shipping.rows import IllegalRowMove, count_move
 from shipping.states import RowStatus
 
+# States are written out, too: an index on some states alone is used only where the statement names them.
+_SUSPECT = """
+SELECT id, status, run_id FROM shipping_row
+WHERE job_id = %s AND crashes >= {crashes} AND status IN ('pending', 'in_flight') ORDER BY number
+"""
+_RESERVE = """
+UPDATE shipping_row SET run_id = %s
+WHERE status = 'pending' AND id IN (
+    SELECT id FROM shipping_row
+    WHERE job_id = %s AND status = 'pending' AND (run_id IS NULL OR run_id NOT IN ({live})){only}
+    ORDER BY number LIMIT %s
+)
+RETURNING id, number, attempt, handle, "order"
+"""
+_OWNERS = "SELECT handle, id FROM shipping_row WHERE account = %s AND handle IN ({handles})"
 _CLAIM = """
 UPDATE shipping_row
-SET status = %s, claims = claims + 1, handle = wanted.column3, due = %s, claimed_at = %s, ask_after = 0,
+SET status = 'in_flight', claims = claims + 1, handle = wanted.column3, due = %s, claimed_at = %s, ask_after = 0,
     questions_failed = 0, answer = ''
 FROM (VALUES {values}) AS wanted
 WHERE shipping_row.id = wanted.column1 AND shipping_row.attempt = wanted.column2
     AND (shipping_row.handle IS NULL OR shipping_row.handle = wanted.column3)
-    AND shipping_row.status = %s AND shipping_row.run_id = %s
+    AND shipping_row.status = 'pending' AND shipping_row.run_id = %s
 RETURNING id, claims
+"""
+_IN_FLIGHT = """
+SELECT id, number, account, attempt, claims, run_id FROM shipping_row
+WHERE id IN ({ids}) AND status = 'in_flight' AND due IS NOT NULL
+"""
+_RECORD = """
+INSERT INTO shipping_label ({columns})
+SELECT {told}, {alike} FROM (VALUES {values}) AS wanted WHERE true
+ON CONFLICT (account, purchase_id) DO NOTHING
+RETURNING purchase_id, id
 """
 _COMPLETE = """
 UPDATE shipping_row
-SET status = %s, label_id = wanted.column4, due = NULL, run_id = NULL, questions_failed = 0, crashes = 0,
+SET status = 'completed', label_id = wanted.column4, due = NULL, run_id = NULL, questions_failed = 0, crashes = 0,
     error_code = '', error_message = '', failed_epoch = NULL
 FROM (VALUES {values}) AS wanted
 WHERE shipping_row.id = wanted.column1 AND shipping_row.attempt = wanted.column2
-    AND shipping_row.claims = wanted.column3 AND shipping_row.status = %s AND shipping_row.due IS NOT NULL
+    AND shipping_row.claims = wanted.column3 AND shipping_row.status = 'in_flight' AND shipping_row.due IS NOT NULL
 """
+_COUNT = """
+UPDATE shipping_run
+SET bought_rows = bought_rows + %s,
+    lowest_row = CASE WHEN lowest_row <= %s THEN lowest_row ELSE %s END,
+    highest_row = CASE WHEN highest_row >= %s THEN highest_row ELSE %s END
+WHERE id = %s
+"""
+
+
+class Suspect(NamedTuple):
+    """What is read of a row that is suspected of killing workers."""
+
+    pk: int
+    status: str
+    run_id: int | None
+
+
+class Reserved(NamedTuple):
+    """What is read of a row that a run keeps for itself, to prepare it."""
+
+    pk: int
+    number: int
+    attempt: int
+    handle: str | None
+    order: dict[str, str]
+
+
+class InFlight(NamedTuple):
+    """What is read of a row that owes the answer to its last claim."""
+
+    pk: int
+    number: int
+    account: str
+    attempt: int
+    claims: int
+    run_id: int | None
+
+
+def suspects(job_id: int) -> list[Suspect]:
+    """The suspect rows that are still to be bought, in file order (as `RowQuerySet.suspect`)."""
+    return [Suspect(*found) for found in _rows_of(_SUSPECT.format(crashes=SUSPECT_CRASHES), [job_id])]
+
+
+def reserve_rows(job_id: int, run_id: int, live: Collection[int], limit: int, *, only: int | None) -> list[Reserved]:
+    """Keep pending rows that no run in `live` has for this run: the next ones in file order, or the one row `only`."""
+    taken = list({run_id, *live})
+    statement = _RESERVE.format(live=_places(taken), only="" if only is None else " AND id = %s")
+    found = _rows_of(statement, [run_id, job_id, *taken, *([] if only is None else [only]), limit])
+    # Both drivers hand out the JSON as it is stored.
+    rows = [Reserved(pk, number, attempt, handle, json.loads(order)) for pk, number, attempt, handle, order in found]
+    return sorted(rows, key=lambda row: row.number)
+
+
+def owners_of(account: str, handles: Collection[str]) -> list[tuple[str, int]]:
+    """The handles that are pinned to a row, each with that row's id."""
+    if not handles:
+        return []
+    found = _rows_of(_OWNERS.format(handles=_places(handles)), [account, *handles])
+    return cast("list[tuple[str, int]]", found)
 
 
 def claim_rows(run_id: int, ready: Collection[Ready], due: float) -> dict[int, int]:
@@ -43,37 +133,76 @@ def claim_rows(run_id: int, ready: Collection[Ready], due: float) -> dict[int, i
     if not wanted:
         return {}
     claimed_at = connection.ops.adapt_datetimefield_value(timezone.now())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM.format(values=_places(wanted)),
-            [RowStatus.in_flight.value, due, claimed_at, *_flat(wanted), RowStatus.pending.value, run_id],
-        )
-        return dict(cursor.fetchall())
+    return dict(_rows_of(_CLAIM.format(values=_lists(wanted)), [due, claimed_at, *_flat(wanted), run_id]))
 
 
-def complete_rows(job: Job, bought: Sequence[tuple[Row, Label]]) -> None:
-    """Complete rows in flight with the labels that answer their last claims, and count them in `job`. Raises
-    IllegalRowMove when one of them is not what was read; then the transaction must not be committed.
+def rows_in_flight(row_ids: Collection[int]) -> dict[int, InFlight]:
+    """Those of the rows that owe the answer to their last claim and wait for it, by their ids."""
+    if not row_ids:
+        return {}
+    found = _rows_of(_IN_FLIGHT.format(ids=_places(row_ids)), list(row_ids))
+    return {row.pk: row for row in (InFlight(*values) for values in found)}
+
+
+def record_labels(pattern: Label, differing: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Insert labels that are like `pattern` but for the fields (attribute names) of which `differing` tells the values,
+    the same fields for each. One whose purchase is in the books already is left out. Returns the ids by the purchases'
+    ids, of those that it did insert.
     """
-    wanted = [(row.pk, row.attempt, row.claims, label.pk) for row, label in bought]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _COMPLETE.format(values=_places(wanted)),
-            [RowStatus.completed.value, *_flat(wanted), RowStatus.in_flight.value],
+    fields: list[Any] = [field for field in Label._meta.concrete_fields if not field.primary_key]  # noqa: SLF001
+    told = [field for field in fields if field.attname in differing[0]]
+    keys = [field for field in fields if isinstance(field, SearchKey) and field.of in differing[0]]
+    alike = [field for field in fields if field not in told and field not in keys]
+    moment = connection.ops.adapt_datetimefield_value
+    values = [
+        (
+            *(moment(value) if isinstance(value := each[field.attname], datetime) else value for field in told),
+            *(field.make(each[field.of]) for field in keys),
         )
+        for each in differing
+    ]
+    statement = _RECORD.format(
+        columns=", ".join(field.column for field in (*told, *keys, *alike)),
+        told=", ".join(f"wanted.column{number}" for number in range(1, len(values[0]) + 1)),
+        alike=_places(alike),
+        values=_lists(values),
+    )
+    shared = [field.get_db_prep_save(field.pre_save(pattern, add=True), connection) for field in alike]
+    return dict(_rows_of(statement, [*shared, *_flat(values)]))
+
+
+def complete_rows(job: Job, bought: Sequence[tuple[InFlight, int]]) -> None:
+    """Complete rows in flight with the labels (their ids) that answer their last claims, and count them in `job`.
+    Raises IllegalRowMove when one of them is not what was read; then the transaction must not be committed.
+    """
+    wanted = [(row.pk, row.attempt, row.claims, label_id) for row, label_id in bought]
+    with connection.cursor() as cursor:
+        cursor.execute(_COMPLETE.format(values=_lists(wanted)), _flat(wanted))
         if cursor.rowcount != len(wanted):
             raise IllegalRowMove("Some rows are not in flight any more.")
-    for row, label in bought:
-        row.status, row.label = RowStatus.completed, label
-        row.due, row.run, row.questions_failed, row.crashes = None, None, 0, 0
-        row.error_code, row.error_message, row.failed_epoch = "", "", None
     count_move(job, RowStatus.in_flight, RowStatus.completed, len(bought))
 
 
-def _places(wanted: Sequence[tuple[Any, ...]]) -> str:
-    one = f"({', '.join(['%s'] * len(wanted[0]))})"
-    return ", ".join([one] * len(wanted))
+def count_on_run(run_id: int, numbers: Collection[int]) -> None:
+    """Count rows (by their numbers) on the run whose purchases brought them: no page ever has to count labels."""
+    lowest, highest = min(numbers), max(numbers)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [len(numbers), lowest, lowest, highest, highest, run_id])
 
 
-def _flat(wanted: Sequence[tuple[Any, ...]]) -> list[Any]:
+def _rows_of(statement: str, told: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, told)
+        return list(cursor.fetchall())
+
+
+def _places(values: Collection[Any]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def _lists(wanted: Sequence[tuple[Any, ...]]) -> str:
+    return ", ".join([f"({_places(wanted[0])})"] * len(wanted))
+
+
+def _flat(wanted: Iterable[tuple[Any, ...]]) -> list[Any]:
     return [value for values in wanted for value in values]

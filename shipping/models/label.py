@@ -122,6 +122,9 @@ class Label(models.Model):
                 condition=Q(printed_at__isnull=True, voided_at__isnull=True),
             ),
             models.Index(fields=["job", "id"], name="label_voided", condition=Q(voided_at__isnull=False)),
+            models.Index(
+                fields=["job", "id"], name="label_refund_refused", condition=Q(refund_state=RefundState.refused)
+            ),
         ]
 
     def __str__(self) -> str:

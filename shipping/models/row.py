@@ -131,15 +131,11 @@ class Row(models.Model):
     def __str__(self) -> str:
         return f"row {self.number} of job {self.job_id}"
 
-    def carrier_order(self, job: Job) -> Order:
-        """The order as the carrier's port takes it (sizes in inches, weight in ounces)."""
-        return order_for_carrier(
-            self.order, reference=job.reference(self.number, self.attempt), sender=job.sender.address
-        )
-
 
 def order_for_carrier(order: Mapping[str, str], *, reference: str, sender: Address) -> Order:
-    """A checked order (columns by their canonical names) as the carrier's port takes it."""
+    """A checked order (columns by their canonical names) as the carrier's port takes it (sizes in inches, weight in
+    ounces). Raises KeyError, TypeError or ValueError for what is no checked order.
+    """
 
     def size(column: str) -> float | None:
         return float(order[column]) if order.get(column) else None

@@ -26,7 +26,7 @@ from shipping.engine.wire import Wire
 from shipping.models import Event, Job, Label, Row, Run
 from shipping.states import JobStatus, RefundState, RowStatus, RunEnd, VoidRequest
 from tests.engine.letters import started_run
-from tests.factories import fail_row, make_job, row_of
+from tests.factories import carrier_order, fail_row, make_job, row_of
 from tests.support.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def buy(job: Job, number: int, *, attempt: int = 1) -> Purchase:
     """Buy a row's label at the sandbox, under our reference, without a word in the books."""
     row = row_of(job, number)
     row.attempt = attempt
-    order = row.carrier_order(job)
+    order = carrier_order(row, job)
     carrier = get_carrier("sandbox")
     prepared = carrier.prepare(order, timeout=10)
     return carrier.buy(order, prepared.handle, prepared.details, timeout=10)
@@ -142,7 +142,7 @@ def test_a_charge_under_a_row_that_the_job_has_not_is_an_orphan(shipped: Job) ->
 
 def test_a_purchase_of_a_process_that_woke_after_the_final_question_is_found(shipped: Job) -> None:
     row = row_of(shipped, 3)
-    carrier, order = get_carrier("sandbox"), row.carrier_order(shipped)
+    carrier, order = get_carrier("sandbox"), carrier_order(row, shipped)
     prepared = carrier.prepare(order, timeout=10)
     claim(shipped, 3, prepared.handle)
     with transaction.atomic():
@@ -165,7 +165,7 @@ def test_a_purchase_of_a_process_that_woke_after_the_final_question_is_found(shi
 def test_the_advice_to_have_the_job_go_on_buys_nothing_twice(sandbox: SandboxProcess) -> None:
     job = make_job(1)
     run = started_run(job)
-    order, carrier = row_of(job, 1).carrier_order(job), get_carrier("sandbox")
+    order, carrier = carrier_order(row_of(job, 1), job), get_carrier("sandbox")
     prepared = carrier.prepare(order, timeout=10)
     Row.objects.filter(job=job).update(handle=prepared.handle, claims=1)
     bought = carrier.buy(order, prepared.handle, prepared.details, timeout=10)

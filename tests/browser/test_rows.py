@@ -11,7 +11,7 @@ from shipping.models import Job, Label, Row
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RowStatus
 from tests.browser.shipping import count_of, fresh, wait_until_completed
-from tests.factories import fail_row, make_dead_run, make_interrupted_job, make_job, row_of, set_aside
+from tests.factories import carrier_order, fail_row, make_dead_run, make_interrupted_job, make_job, row_of, set_aside
 from tests.support.ledger import assert_books_equal_ledger
 from tests.support.processes import worker
 from tests.support.sandbox import SandboxProcess
@@ -25,7 +25,7 @@ def in_review(clerk: User, sandbox: SandboxProcess) -> Job:
     carrier = get_carrier("sandbox")
     for number in (1, 2, 3):
         row = row_of(job, number)
-        order = row.carrier_order(job)
+        order = carrier_order(row, job)
         prepared = carrier.prepare(order, timeout=5)
         if number == 1:
             carrier.buy(order, prepared.handle, prepared.details, timeout=5)

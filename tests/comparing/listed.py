@@ -8,7 +8,7 @@ from shipping.carriers.registry import get_carrier
 from shipping.models import Comparison, Job, Orphan, Row
 from shipping.services import JobService
 from shipping.tasks import compare_with_carrier
-from tests.factories import row_of
+from tests.factories import carrier_order, row_of
 from tests.support.sandbox import SandboxProcess
 
 
@@ -16,7 +16,7 @@ def buy(job: Job, number: int, *, attempt: int = 1) -> Purchase:
     """Buy a row's label at the sandbox, under our reference, without a word in the books."""
     row = row_of(job, number)
     row.attempt = attempt
-    order, carrier = row.carrier_order(job), get_carrier("sandbox")
+    order, carrier = carrier_order(row, job), get_carrier("sandbox")
     prepared = carrier.prepare(order, timeout=10)
     return carrier.buy(order, prepared.handle, prepared.details, timeout=10)
 

@@ -18,7 +18,7 @@ from shipping.services import JobService
 from shipping.states import JobStatus, RowStatus, VoidRequest
 from tests.crash.site import WAITS, Fault, Site
 from tests.engine.letters import answer, claim_letter
-from tests.factories import claim_row, fail_row, make_dead_run, make_job, row_of
+from tests.factories import carrier_order, claim_row, fail_row, make_dead_run, make_job, row_of
 from tests.support.altered import Alteration
 from tests.support.processes import wait_until
 
@@ -233,14 +233,14 @@ def cancelled_before_its_voids(site: Site) -> None:
 def prepare(job: Job, number: int) -> Prepared:
     """Have the carrier prepare a row, with a handle that the books pin to it."""
     row = row_of(job, number)
-    prepared = get_carrier(job.carrier).prepare(row.carrier_order(job), timeout=10)
+    prepared = get_carrier(job.carrier).prepare(carrier_order(row, job), timeout=10)
     Row.objects.filter(pk=row.pk).update(handle=prepared.handle)
     return prepared
 
 
 def charge(job: Job, number: int, prepared: Prepared) -> Purchase:
     """Buy a row at the carrier; our books hear nothing of it."""
-    order = row_of(job, number).carrier_order(job)
+    order = carrier_order(row_of(job, number), job)
     return get_carrier(job.carrier).buy(order, prepared.handle, prepared.details, timeout=10)
 
 

@@ -9,7 +9,7 @@ from shipping.engine.settle import NEVER
 from shipping.models import Job, Label, Row
 from shipping.services import JobService
 from shipping.states import JobStatus
-from tests.factories import claim_row, complete_row, fail_row, make_dead_run, make_job, row_of, set_aside
+from tests.factories import carrier_order, claim_row, complete_row, fail_row, make_dead_run, make_job, row_of, set_aside
 
 _SECONDS = 30.0
 # So long ago that the carrier's "not bought" can be believed.
@@ -57,14 +57,14 @@ def store_file(label: Label) -> Label:
 
 def prepare(row: Row) -> Row:
     """Have the carrier prepare a row, which is free, and keep the handle."""
-    prepared = get_carrier(row.account).prepare(row.carrier_order(row.job), timeout=_SECONDS)
+    prepared = get_carrier(row.account).prepare(carrier_order(row, row.job), timeout=_SECONDS)
     row.handle = prepared.handle
     row.save(update_fields=["handle"])
     return row
 
 
 def _buy(row: Row) -> Purchase:
-    order = row.carrier_order(row.job)
+    order = carrier_order(row, row.job)
     return get_carrier(row.account).buy(order, row.handle or "", {}, timeout=_SECONDS)
 
 

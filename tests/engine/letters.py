@@ -7,6 +7,7 @@ from shipping.liveness import this_process
 from shipping.models import Job, Row, Run
 from shipping.models.clock import book_now, local_seconds
 from shipping.services import JobService
+from tests.factories import carrier_order
 
 
 def started_run(job: Job) -> Run:
@@ -90,7 +91,7 @@ def claim_letter(row: Row, *, claim_number: int | None = None) -> Claim:
         attempt=row.attempt,
         claim=row.claims if claim_number is None else claim_number,
         handle=row.handle or "",
-        order=row.carrier_order(job),
+        order=carrier_order(row, job),
         details={},
         deadline=local_seconds() + 20,
     )

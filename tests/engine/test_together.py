@@ -1,12 +1,18 @@
 """Many rows in one statement: each goes by its own guard, and what is not plain is settled one by one."""
 
+from datetime import timedelta
+
 import pytest
+from django.db import transaction
+from django.utils import timezone
 
 from shipping.carriers.port import Prepared, Rejected
 from shipping.engine import books
 from shipping.engine.letters import Claim, Inbox, Ready, Reply
-from shipping.engine.together import complete_rows
+from shipping.engine.settle import settle_purchase
+from shipping.engine.together import InFlight, complete_rows
 from shipping.models import Job, Label, Row
+from shipping.models.search_key import reference_key, reversed_key
 from shipping.rows import IllegalRowMove
 from shipping.states import EventKind, RowStatus
 from tests.engine.letters import answer, claim, purchase, reserve, started_run, tick
@@ -77,6 +83,31 @@ def test_rows_are_completed_all_or_none() -> None:
         answer(letter, purchase(letter))
     label = Label.objects.filter(job=job).first()
     assert label is not None
-    rows = list(job.rows.order_by("number"))
+    rows = [InFlight(row.pk, row.number, row.account, row.attempt, row.claims, None) for row in job.rows.all()]
     with pytest.raises(IllegalRowMove):
-        complete_rows(Job.objects.get(pk=job.pk), [(row, label) for row in rows])
+        complete_rows(Job.objects.get(pk=job.pk), [(row, label.pk) for row in rows])
+
+
+def test_what_is_recorded_together_is_what_it_would_be_alone() -> None:
+    job = make_job(rows=2)
+    together, alone = claim(started_run(job), 2)
+    answer(together, purchase(together))
+    with transaction.atomic():
+        locked = Job.objects.lock(job.pk)
+        settle_purchase(locked, row_of(job, 2), alone.attempt, alone.claim, purchase(alone))
+        locked.save()
+    one, other = Label.objects.filter(job=job).order_by("row")
+    names = {"id", "row_id", "purchase_id", "tracking_number", "tracking_key", "tracking_end_key"}
+    times = {"bought_at", "recorded_at"}
+    alike = {field.attname for field in Label._meta.concrete_fields} - names - times
+    assert {name: getattr(one, name) for name in alike} == {name: getattr(other, name) for name in alike}
+    for label in (one, other):
+        assert label.tracking_key == reference_key(label.tracking_number)
+        assert label.tracking_end_key == reversed_key(label.tracking_number)
+        assert label.bought_at is not None
+        assert timezone.now() - label.recorded_at < timedelta(minutes=5)
+    first, second = row_of(job, 1), row_of(job, 2)
+    assert (first.label_id, second.label_id) == (one.pk, other.pk)
+    kept = ("status", "claims", "run_id", "due", "crashes", "questions_failed", "error_code", "failed_epoch", "answer")
+    assert [getattr(first, name) for name in kept] == [getattr(second, name) for name in kept]
+    assert_counters_equal_rows(job)

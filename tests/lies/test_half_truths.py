@@ -24,7 +24,7 @@ from django.contrib.auth.models import User
 from shipping.carriers.registry import get_carrier
 from shipping.models import Job, Row
 from shipping.states import RowStatus
-from tests.factories import row_of
+from tests.factories import carrier_order, row_of
 from tests.lies.scene import (
     ASKS,
     FORGETFUL,
@@ -155,7 +155,7 @@ def buy_strays(job: Job) -> None:
     """Have the carrier charge references before their rows are bought, without a word to us."""
     for place, each in enumerate(HALF_TRUTHS):
         if each.stray:
-            order = row_of(job, row_of_lie(place)).carrier_order(job)
+            order = carrier_order(row_of(job, row_of_lie(place)), job)
             get_carrier(ASKS.carrier).buy(order, order.reference, {}, timeout=10)
 
 

@@ -20,6 +20,7 @@ from shipping.orders.importer import (
 )
 from shipping.services import JobService, Refused
 from shipping.states import EventKind, JobStatus, RowStatus
+from tests.factories import carrier_order
 from tests.orders.conftest import numbered_orders, order_file
 
 BAD = {"weight": "0", "to_zip": "1027"}
@@ -110,7 +111,7 @@ def test_an_import_puts_every_row_into_the_books(sender: Sender, clerk: User) ->
     assert first.order["to_country"] == "US"
     assert "to_company" not in first.order
     assert (second.number, second.order_reference, second.recipient) == (2, "", "Acme")
-    assert first.carrier_order(job).parcel.weight == 12.0
+    assert carrier_order(first, job).parcel.weight == 12.0
 
 
 def test_an_import_leaves_a_trace(sender: Sender, clerk: User) -> None:

@@ -10,7 +10,7 @@ from shipping.models import Job, Pace, Row, Run
 from shipping.models.clock import local_seconds
 from shipping.services import JobService
 from shipping.states import JobStatus
-from tests.factories import make_job
+from tests.factories import carrier_order, make_job
 from tests.pace.scene import PATIENCE_SECONDS, WINDOW_SECONDS, WORKERS, completed, most_within, start, workers
 from tests.support.ledger import assert_books_equal_ledger, assert_one_charge_per_completed_row
 from tests.support.processes import CommandProcess, wait_until, worker
@@ -137,7 +137,7 @@ def test_without_the_database_nothing_is_sent(settings: Any, sandbox: SandboxPro
     settings.CARRIERS = {"sandbox": {**settings.CARRIERS["sandbox"], "MAX_REQUESTS_PER_SECOND": 5.0}}
     get_carrier.cache_clear()
     row = Row.objects.get(job=make_job(1))
-    order = row.carrier_order(row.job)
+    order = carrier_order(row, row.job)
     errors: list[Exception] = []
 
     def ask() -> None:

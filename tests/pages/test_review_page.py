@@ -19,7 +19,7 @@ from shipping.engine.wire import Wire
 from shipping.models import Job
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RowStatus
-from tests.factories import claim_row, fail_row, make_interrupted_job, make_job, row_of, set_aside
+from tests.factories import carrier_order, claim_row, fail_row, make_interrupted_job, make_job, row_of, set_aside
 from tests.support.ledger import assert_counters_equal_rows
 from tests.support.processes import wait_until
 from tests.support.sandbox import SandboxProcess
@@ -46,7 +46,7 @@ def _shown(browser: Client, job: Job, number: int, query: str = "") -> str:
 def _bought_at_the_carrier(job: Job, number: int) -> Purchase:
     """The real sandbox sold a row's label under its handle, and our books do not know."""
     row = row_of(job, number)
-    order = row.carrier_order(job)
+    order = carrier_order(row, job)
     carrier = get_carrier("sandbox")
     prepared = carrier.prepare(order, timeout=5)
     job.rows.filter(pk=row.pk).update(handle=prepared.handle)

@@ -17,6 +17,7 @@ from shipping.services import FactsMoved, JobService
 from shipping.states import EventKind, JobStatus, RowStatus
 from tests.engine import letters
 from tests.factories import (
+    carrier_order,
     claim_row,
     complete_row,
     fail_row,
@@ -44,7 +45,7 @@ def fresh(job: Job) -> Job:
 def refused_when_bought(job: Job, number: int) -> Row:
     """A row whose purchase the carrier refused: it was claimed, and its handle is one of the real sandbox."""
     row = row_of(job, number)
-    prepared = get_carrier("sandbox").prepare(row.carrier_order(job), timeout=5)
+    prepared = get_carrier("sandbox").prepare(carrier_order(row, job), timeout=5)
     Row.objects.filter(pk=row.pk).update(handle=prepared.handle)
     claim_row(row)
     return fail_row(row, code="SHIPMENT.POSTAGE.FAILURE", message="The carrier refused.")
@@ -147,13 +148,13 @@ def test_the_corrected_order_is_what_the_carrier_sells(sandbox: SandboxProcess, 
     Row.objects.filter(job=job, number=1).update(order={**row_of(job, 1).order, "to_street1": "1 Reject Road"})
     carrier = get_carrier("sandbox")
     with pytest.raises(Rejected):
-        carrier.prepare(row_of(job, 1).carrier_order(job), timeout=5)
+        carrier.prepare(carrier_order(row_of(job, 1), job), timeout=5)
     fail_row(row_of(job, 1))
 
     correct(row_of(job, 1), BETTER, actor=clerk)
 
     row = row_of(job, 1)
-    order = row.carrier_order(job)
+    order = carrier_order(row, job)
     assert order.reference == job.reference(1, 2)
     prepared = carrier.prepare(order, timeout=5)
     assert carrier.buy(order, prepared.handle, prepared.details, timeout=5).reference == job.reference(1, 2)
@@ -270,7 +271,7 @@ def test_after_a_refused_purchase_the_carrier_is_asked_and_the_old_handle_is_lef
 def test_what_the_carrier_sold_after_all_is_adopted_instead(sandbox: SandboxProcess, clerk: User) -> None:
     job = make_interrupted_job(3, completed=1)
     row = refused_when_bought(job, 2)
-    order = row.carrier_order(job)
+    order = carrier_order(row, job)
     purchase = get_carrier("sandbox").buy(order, row.handle or "", {}, timeout=5)
 
     done = correct(row, BETTER, actor=clerk)

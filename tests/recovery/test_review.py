@@ -19,7 +19,16 @@ from shipping.services import FactsMoved, JobService, Refused
 from shipping.states import EventKind, JobStatus, RowStatus, VoidRequest
 from shipping.voids import void_chosen
 from tests.engine.letters import answer, claim_letter, purchase
-from tests.factories import complete_row, fail_row, halt_job, make_dead_run, make_interrupted_job, row_of, set_aside
+from tests.factories import (
+    carrier_order,
+    complete_row,
+    fail_row,
+    halt_job,
+    make_dead_run,
+    make_interrupted_job,
+    row_of,
+    set_aside,
+)
 from tests.support.ledger import assert_counters_equal_rows
 from tests.support.sandbox import SandboxProcess
 
@@ -45,7 +54,7 @@ def bought_unrecorded(sandbox: SandboxProcess, job: Job, number: int) -> tuple[R
     """A row in review whose label the carrier did sell."""
     row = row_of(job, number)
     carrier = get_carrier("sandbox")
-    order = row.carrier_order(job)
+    order = carrier_order(row, job)
     prepared = carrier.prepare(order, timeout=5)
     purchase = carrier.buy(order, prepared.handle, prepared.details, timeout=5)
     Row.objects.filter(pk=row.pk).update(handle=prepared.handle)
@@ -195,7 +204,7 @@ def test_record_bought_before_the_quiet_period_keeps_the_answer_owed(sandbox: Sa
 def test_record_bought_is_refused_when_the_carrier_does_not_confirm_it(sandbox: SandboxProcess) -> None:
     job = make_interrupted_job(4)
     row = row_of(job, 2)
-    prepared = get_carrier("sandbox").prepare(row.carrier_order(job), timeout=5)
+    prepared = get_carrier("sandbox").prepare(carrier_order(row, job), timeout=5)
     Row.objects.filter(pk=row.pk).update(handle=prepared.handle)
     row = set_aside(row)
     with pytest.raises(NotBought, match="says that row 2 was not bought"):
@@ -270,7 +279,7 @@ def test_void_bought_adopts_the_label_and_orders_its_void_at_once(sandbox: Sandb
 def test_void_bought_changes_nothing_when_nothing_was_bought(sandbox: SandboxProcess) -> None:
     job = make_interrupted_job(3, completed=2)
     row = row_of(job, 3)
-    prepared = get_carrier("sandbox").prepare(row.carrier_order(job), timeout=5)
+    prepared = get_carrier("sandbox").prepare(carrier_order(row, job), timeout=5)
     Row.objects.filter(pk=row.pk).update(handle=prepared.handle)
     row = set_aside(row)
     with pytest.raises(NotBought, match="was not bought"):
