@@ -2,15 +2,13 @@
 process, and one that buys at the minimal label server. Both hand out no label files.
 """
 
-import http.client
 import itertools
-import json
-import threading
 from collections.abc import Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlsplit
 
+from benchmarks.client import Client
 from shipping.carriers.gate import Gate
 from shipping.carriers.port import (
     Guarantee,
@@ -98,38 +96,24 @@ class LabelServer(_ByReference):
 
     def __init__(self, *, url: str, gate: Gate) -> None:
         self.gate = gate
-        address = urlsplit(url)
-        self._host, self._port = address.hostname or "127.0.0.1", address.port or 80
-        self._local = threading.local()
+        self._client = Client(url)
 
     def buy(self, order: Order, handle: str, details: Mapping[str, str], *, timeout: float) -> Purchase:
         try:
             _status, told = self._call("POST", handle, timeout)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, ValueError, IndexError) as error:
             raise Unknown("no_answer", f"The label server did not answer: {error}") from error
         return _purchase(handle, told["id"], told["tracking_number"], told["cost_cents"])
 
     def lookup(self, handle: str, reference: str, *, timeout: float) -> Purchase | None:
         try:
             status, told = self._call("GET", handle, timeout)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, ValueError, IndexError) as error:
             raise Unavailable("no_answer", f"The label server did not answer: {error}") from error
-        if status == http.client.NOT_FOUND:
+        if status == HTTPStatus.NOT_FOUND:
             return None
         return _purchase(handle, told["id"], told["tracking_number"], told["cost_cents"])
 
     def _call(self, method: str, reference: str, timeout: float) -> tuple[int, dict[str, Any]]:
         timeout -= self.gate.enter(timeout)
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout)
-            self._local.connection = connection
-        try:
-            connection.request(method, f"/labels?reference={quote(reference)}")
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        except BaseException:
-            # Whatever is still to come on this connection belongs to a request that was given up.
-            connection.close()
-            self._local.connection = None
-            raise
+        return self._client.ask(method, reference, timeout)

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import peers
 from benchmarks.report import Line
-from benchmarks.stage import ROOT, Stage
+from benchmarks.stage import ROOT, Stage, kill_worker, start_worker
 
 ROWS = 1_000
 LATENCY_SECONDS = 0.05
@@ -37,14 +37,12 @@ class Kills:
             for _each in range(self._kills):
                 # It is killed at work: some rows after it began to buy.
                 self._wait_for_charges(self._charges() + self._chance.randint(1, ROWS // (2 * self._kills)))
-                worker.kill()
-                worker.wait()
+                kill_worker(worker)
                 worker = self._start()
                 resume()
             self._wait_until_still(is_over, resume)
         finally:
-            worker.kill()
-            worker.wait()
+            kill_worker(worker)
         found: dict[str, int] = self._stage.ledger.read()["charges"]
         return found
 
@@ -112,7 +110,7 @@ def of_onceship(kind: str, kills: int, stage: Stage) -> dict[str, int]:
             return json.loads(person.stdout.readline())
 
         def start() -> "subprocess.Popen[bytes]":
-            return subprocess.Popen([sys.executable, "manage.py", "worker"], cwd=ROOT, env=environment)
+            return start_worker([sys.executable, "manage.py", "worker"], environment)
 
         try:
             ask("start")

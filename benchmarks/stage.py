@@ -3,12 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,19 @@ from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[1]
 CHILD_SECONDS = 900.0
+
+
+def start_worker(command: Sequence[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """A worker with whatever processes it starts, for `kill_worker` to end."""
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+def kill_worker(worker: "subprocess.Popen[bytes]") -> None:
+    """SIGKILL to a worker and all its processes, as when the machine dies."""
+    with suppress(ProcessLookupError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
 
 
 class Ledger:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from django.conf import settings
 from django.db.models import BooleanField, Case, DateTimeField, Exists, F, Max, OuterRef, Q, Subquery, When
@@ -73,21 +74,35 @@ def is_gone(identity: ProcessIdentity) -> bool:
     return found is None or found[0] != identity.start_ticks or found[1] == "Z"
 
 
-def process_of(run: Run) -> ProcessIdentity:
+class Beating(Protocol):
+    """What says that it lives: a run, a worker, or what was read of one."""
+
+    @property
+    def beat(self) -> float | None: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def pid_start_ticks(self) -> int | None: ...
+
+
+def process_of(each: Beating) -> ProcessIdentity:
     """The process that a run was started in."""
-    return ProcessIdentity(host=run.host, pid=run.pid or 0, start_ticks=run.pid_start_ticks or 0)
+    return ProcessIdentity(host=each.host, pid=each.pid or 0, start_ticks=each.pid_start_ticks or 0)
 
 
-def _beats(beat: float | None, host: str, pid: int | None, start_ticks: int | None, now: float) -> bool:
-    if beat is None or beat < now - settings.LEASE_SECONDS:
+def beats(each: Beating, now: float) -> bool:
+    """Whether something beat within a lease and its process has not certainly ended. `now` is `book_now()`."""
+    if each.beat is None or each.beat < now - settings.LEASE_SECONDS:
         return False
-    return not is_gone(ProcessIdentity(host=host, pid=pid or 0, start_ticks=start_ticks or 0))
+    return not is_gone(process_of(each))
 
 
 def is_live(run: Run, now: float) -> bool:
     """Whether a run has started, has not ended, and beats. `now` is `book_now()`."""
     started = run.started_at is not None and run.ended_at is None
-    return started and _beats(run.beat, run.host, run.pid, run.pid_start_ticks, now)
+    return started and beats(run, now)
 
 
 def _beating(now: float) -> RunQuerySet:
@@ -254,7 +269,7 @@ def worker_alive() -> bool:
     now = book_now()
     since = now - settings.LEASE_SECONDS
     workers = Worker.objects.filter(beat__gte=since)
-    if any(_beats(each.beat, each.host, each.pid, each.pid_start_ticks, now) for each in workers):
+    if any(beats(each, now) for each in workers):
         return True
     # A worker that checks or imports a file, or compares a job with the carrier, beats there.
     return (

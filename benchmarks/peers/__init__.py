@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.stage import kill_worker, start_worker
+
 if TYPE_CHECKING:
     from benchmarks.stage import Stage
 
@@ -33,9 +35,7 @@ class Peer:
     def worker(self, rows: int, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
         """A worker process; the caller ends it."""
         command = [str(PYTHON), "-m", "benchmarks.peers", self.module, "work", str(rows)]
-        return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        return start_worker(command, environment)
 
     def tell(self, command: str, rows: int, stage: "Stage", database: str, more: dict[str, str]) -> Any:
         """Run a command that is over by itself; what it tells, if anything."""
@@ -118,8 +118,7 @@ def rows_per_second(peer: Peer, rows: int, stage: "Stage") -> float:
                 time.sleep(LOOK_SECONDS)
             time.sleep(1.0)
         finally:
-            worker.kill()
-            worker.wait()
+            kill_worker(worker)
         found = stage.ledger.rows_per_second()
         done = len(peer.tell("books", rows, stage, database, more))
     if done < rows:

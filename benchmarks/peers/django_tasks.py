@@ -2,7 +2,7 @@
 
 from django_tasks import task
 
-from benchmarks.peers.client import buy
+from benchmarks.client import buy
 
 
 @task()

@@ -1,4 +1,4 @@
-"""Celery: a task for each row, sixteen threads, late acknowledgement, a broker (Redis) that writes every message to
+"""Celery: a task for each row, sixteen processes, late acknowledgement, a broker (Redis) that writes every message to
 disk, and results in PostgreSQL. Messages of a dead worker come back after the visibility timeout.
 """
 
@@ -6,7 +6,7 @@ import os
 
 from celery import Celery
 
-from benchmarks.peers.client import buy
+from benchmarks.client import buy
 from benchmarks.peers.telling import CONCURRENCY, STALLED_SECONDS, references, tell
 
 database = os.environ["DATABASE_URL"].replace("postgres://", "postgresql+psycopg://", 1)
@@ -35,7 +35,7 @@ def main(command: str, rows: int) -> None:
             ship.apply_async((each,), task_id=each)
     elif command == "work":
         app.worker_main(
-            ["worker", "--pool=threads", f"--concurrency={CONCURRENCY}", "--loglevel=WARNING", "--without-gossip",
+            ["worker", "--pool=prefork", f"--concurrency={CONCURRENCY}", "--loglevel=WARNING", "--without-gossip",
              "--without-mingle"]
         )  # fmt: skip
     elif command == "books":

@@ -8,7 +8,7 @@ import time
 
 from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID
 
-from benchmarks.peers.client import buy_async
+from benchmarks.client import buy_async
 from benchmarks.peers.telling import CONCURRENCY, references, tell
 
 WORKFLOW = "the-batch"

@@ -8,7 +8,7 @@ import os
 
 import procrastinate
 
-from benchmarks.peers.client import buy_async
+from benchmarks.client import buy_async
 from benchmarks.peers.telling import CONCURRENCY, STALLED_SECONDS, references, tell
 
 app = procrastinate.App(

@@ -39,13 +39,21 @@ from shipping.engine.settle import (
     settle_rejected_preparation,
 )
 from shipping.engine.sweep import drop_unsent_voids, sweep_chunk
+from shipping.engine.together import beat, started_runs
 from shipping.engine.turns import should_give_way
 from shipping.engine.voids import pick_voids, settle_void
-from shipping.liveness import ProcessIdentity, is_live, may_start
+from shipping.liveness import ProcessIdentity, beats, may_start
 from shipping.models import Job, Label, Row, Run
 from shipping.models.clock import book_now, local_seconds
 from shipping.runs import end_runs, issue_run, note_crashes, record
 from shipping.states import EventKind, JobStatus, RowStatus, RunEnd, Sweep
+
+# What a tick reads of a job and writes back: all that engines and choices change, and not what the file was.
+_OF_A_JOB = (
+    "code", "carrier", "sender", "stop_on_error", "status", "epoch", "error_code", "error_message", "error_row_number",
+    "sweep", "sweep_next_row", "sweep_mark", "sweep_void", "total_rows", "processed_rows", "successful_rows",
+    "failed_rows", "cost_cents", "replaced_cents", "currency", "ended_at",
+)  # fmt: skip
 
 
 class CommitUnknown(Exception):
@@ -148,7 +156,7 @@ def tick(job_id: int, inbox: Inbox, wishes: Wishes, *, run_id: int | None = None
 
 
 def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before: float) -> Outcome:
-    job = Job.objects.lock(job_id)
+    job = Job.objects.only(*_OF_A_JOB).lock(job_id)
     # Taken under the lock, so waiting for the lock has not made it old; `before` was, and so deadlines that are
     # counted from `before` in this process end no later than `due` in the books.
     now = book_now()
@@ -186,15 +194,15 @@ def _rows_wait(job: Job, letters: list[Letter]) -> bool:
 
 def _beat(job: Job, run_id: int, now: float) -> bool:
     """Say that the run lives; false when a choice has ended it. A late beat revives a run that nobody ended."""
-    mine = Run.objects.filter(pk=run_id, epoch=job.epoch, ended_at__isnull=True)
-    return mine.update(beat=now, beat_at=timezone.now()) == 1
+    return beat(run_id, job.epoch, now)
 
 
 def _living(job: Job, now: float) -> list[int]:
     """The job's live runs. The deaths of the others are counted on the rows that they had."""
-    started = list(job.runs.started())
-    live = [run.pk for run in started if is_live(run, now)]
-    note_crashes(job, [run for run in started if run.pk not in live])
+    started = started_runs(job.pk)
+    live = [run.pk for run in started if beats(run, now)]
+    if len(live) < len(started):
+        note_crashes(job, job.runs.started().exclude(pk__in=live))
     return live
 
 

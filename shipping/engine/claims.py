@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable
 
 from django.conf import settings
 
-from shipping.carriers.port import Rejected
+from shipping.carriers.port import Address, Rejected
 from shipping.engine.letters import Claim, Letter, Preparation, Ready
 from shipping.engine.settle import settle_rejected_preparation
-from shipping.engine.together import Reserved, claim_rows, owners_of, reserve_rows, suspects
+from shipping.engine.together import Reserved, claim_rows, owners_of, reserve_rows, sender_address, suspects
 from shipping.models import Job, Row
 from shipping.models.row import order_for_carrier
 from shipping.states import RowStatus
@@ -83,7 +83,10 @@ def reserve(job: Job, run_id: int, live: Collection[int], limit: int) -> list[Le
     if chosen is not None and not chosen:
         return []
     rows = reserve_rows(job.pk, run_id, live, limit, only=chosen[0] if chosen else None)
-    letters = (_preparation(job, run_id, row) for row in rows)
+    if not rows:
+        return []
+    sender = sender_address(job.sender_id)
+    letters = (_preparation(job, run_id, row, sender) for row in rows)
     return [letter for letter in letters if letter is not None]
 
 
@@ -101,11 +104,10 @@ def _next_suspect(job: Job, live: Collection[int]) -> list[int] | None:
     return [] if others.exists() else waiting[:1]
 
 
-def _preparation(job: Job, run_id: int, row: Reserved) -> Preparation | None:
+def _preparation(job: Job, run_id: int, row: Reserved, sender: Address) -> Preparation | None:
     """The letter that has a row prepared; a row that can't be read as an order fails here."""
     try:
-        reference = job.reference(row.number, row.attempt)
-        order = order_for_carrier(row.order, reference=reference, sender=job.sender.address)
+        order = order_for_carrier(row.order, reference=job.reference(row.number, row.attempt), sender=sender)
     except (KeyError, TypeError, ValueError) as error:
         refused = Rejected("bad_order", f"This row can't be read as an order: {error!r}")
         settle_rejected_preparation(job, Row.objects.get(pk=row.pk), refused)

@@ -95,8 +95,7 @@ class RunLoop:
             # As long as a chunk of the sweep has held the write lock, others may have it.
             patience = max(BREATH_SECONDS, self.tick_seconds)
         others = self._take(self.wire.collect(patience))
-        if not at_once:
-            others += self._linger()
+        others += self._linger()
         filing.file_late(self.wire, others)
 
     def _linger(self) -> list[Reply]:
@@ -104,8 +103,9 @@ class RunLoop:
         with those that are here; returns replies that are for other jobs.
         """
         others: list[Reply] = []
+        most = settings.SHIP_CONCURRENCY + self._ahead
         until = local_seconds() + min(self.tick_seconds, LONGEST_LINGER_SECONDS)
-        while 0 < len(self.inbox) < settings.SHIP_CONCURRENCY and self._claims_out:
+        while 0 < len(self.inbox) < most and self._claims_out:
             replies = self.wire.collect(until - local_seconds())
             if not replies:
                 break

@@ -9,11 +9,13 @@ They mean the same on SQLite (3.35 or newer) and PostgreSQL. Under the job's loc
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 from django.db import connection
 from django.utils import timezone
 
+from shipping.carriers.port import Address
 from shipping.engine.letters import Ready
 from shipping.models import Job, Label
 from shipping.models.row import SUSPECT_CRASHES
@@ -71,6 +73,24 @@ SET bought_rows = bought_rows + %s,
     highest_row = CASE WHEN highest_row >= %s THEN highest_row ELSE %s END
 WHERE id = %s
 """
+_BEAT = "UPDATE shipping_run SET beat = %s, beat_at = %s WHERE id = %s AND epoch = %s AND ended_at IS NULL"
+_STARTED = """
+SELECT id, beat, host, pid, pid_start_ticks FROM shipping_run
+WHERE job_id = %s AND started_at IS NOT NULL AND ended_at IS NULL
+"""
+_SENDER = """
+SELECT name, company, street1, street2, city, state, zip, country, phone, email FROM shipping_sender WHERE id = %s
+"""
+
+
+class Started(NamedTuple):
+    """What is read of a run that has started and not ended."""
+
+    pk: int
+    beat: float | None
+    host: str
+    pid: int | None
+    pid_start_ticks: int | None
 
 
 class Suspect(NamedTuple):
@@ -100,6 +120,29 @@ class InFlight(NamedTuple):
     attempt: int
     claims: int
     run_id: int | None
+
+
+def beat(run_id: int, epoch: int, now: float) -> bool:
+    """Say that a run of this epoch lives; false when it has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BEAT, [now, connection.ops.adapt_datetimefield_value(timezone.now()), run_id, epoch])
+        return bool(cursor.rowcount)
+
+
+def started_runs(job_id: int) -> list[Started]:
+    """The runs of a job that have started and not ended: live or dead, `shipping.liveness` tells which."""
+    return [Started(*found) for found in _rows_of(_STARTED, [job_id])]
+
+
+def sender_address(sender_id: int) -> Address:
+    """Where the parcels of a sender come from."""
+    ((name, company, street1, street2, city, state, postal_code, country, phone, email),) = _rows_of(
+        _SENDER, [sender_id]
+    )
+    return Address(
+        name=name, company=company, street1=street1, street2=street2, city=city, state=state, zip=postal_code,
+        country=country, phone=phone, email=email,
+    )  # fmt: skip
 
 
 def suspects(job_id: int) -> list[Suspect]:
@@ -149,10 +192,7 @@ def record_labels(pattern: Label, differing: Sequence[Mapping[str, Any]]) -> dic
     the same fields for each. One whose purchase is in the books already is left out. Returns the ids by the purchases'
     ids, of those that it did insert.
     """
-    fields: list[Any] = [field for field in Label._meta.concrete_fields if not field.primary_key]  # noqa: SLF001
-    told = [field for field in fields if field.attname in differing[0]]
-    keys = [field for field in fields if isinstance(field, SearchKey) and field.of in differing[0]]
-    alike = [field for field in fields if field not in told and field not in keys]
+    told, keys, alike = _fields_of_label(frozenset(differing[0]))
     moment = connection.ops.adapt_datetimefield_value
     values = [
         (
@@ -169,6 +209,15 @@ def record_labels(pattern: Label, differing: Sequence[Mapping[str, Any]]) -> dic
     )
     shared = [field.get_db_prep_save(field.pre_save(pattern, add=True), connection) for field in alike]
     return dict(_rows_of(statement, [*shared, *_flat(values)]))
+
+
+@cache
+def _fields_of_label(differing: frozenset[str]) -> tuple[list[Any], list[Any], list[Any]]:
+    """The fields of a label: those that are told, the keys that are made of these, and all others."""
+    fields: list[Any] = [field for field in Label._meta.concrete_fields if not field.primary_key]  # noqa: SLF001
+    told = [field for field in fields if field.attname in differing]
+    keys = [field for field in fields if isinstance(field, SearchKey) and field.of in differing]
+    return told, keys, [field for field in fields if field not in told and field not in keys]
 
 
 def complete_rows(job: Job, bought: Sequence[tuple[InFlight, int]]) -> None:

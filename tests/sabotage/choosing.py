@@ -84,9 +84,10 @@ def decide_too_early() -> None:
 def the_dead_count_as_alive() -> None:
     """A run whose process is gone counts as alive for ever."""
     liveness: Any = import_module("shipping.liveness")
+    books: Any = import_module("shipping.engine.books")
 
-    def charitable(beat: float | None, *_told: Any) -> bool:
-        return beat is not None
+    def charitable(each: Any, _now: float) -> bool:
+        return each.beat is not None
 
     def hopeful() -> Any:
         from django.db.models import Exists, OuterRef
@@ -96,5 +97,6 @@ def the_dead_count_as_alive() -> None:
         _worked_on, awaited = worked_on_and_awaited()
         return Exists(Run.objects.started().filter(job=OuterRef("pk"))), awaited
 
-    alter(liveness, "_beats", charitable)
+    alter(liveness, "beats", charitable)
+    alter(books, "beats", charitable)
     worked_on_and_awaited = alter(liveness, "_worked_on_and_awaited", hopeful)

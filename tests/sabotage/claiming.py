@@ -79,7 +79,7 @@ def claim_without_a_guard() -> None:
 
     def unreserved(job: Any, run_id: int, live: Collection[int], limit: int) -> list[Letter]:
         rows = list(job.rows.pending().order_by("number")[:limit])
-        return [claims._preparation(job, run_id, row) for row in rows]
+        return [claims._preparation(job, run_id, row, job.sender.address) for row in rows]
 
     def unguarded(job: Any, run_id: int, ready: Collection[Ready], now: float, before: float) -> list[Letter]:
         chosen = [each.preparation.row_id for each in ready]
@@ -106,8 +106,8 @@ def handle_not_pinned() -> None:
     books: Any = import_module("shipping.engine.books")
     claims: Any = import_module("shipping.engine.claims")
 
-    def forgetful(job: Any, run_id: int, row: Any) -> Any:
-        letter = prepare(job, run_id, row)
+    def forgetful(job: Any, run_id: int, row: Any, sender: Any) -> Any:
+        letter = prepare(job, run_id, row, sender)
         return letter and replace(letter, handle="")
 
     def unpinned(job: Any, run_id: int, ready: Any, now: float, before: float) -> Any:
