@@ -14,7 +14,7 @@ from shipping.services import JobService
 from shipping.views.live import version_of
 from shipping.views.progress import RowsBar, rows_bars
 
-WAITING_SHOWN = 20
+WAITING_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from shipping.views.live import version_of
 from shipping.views.paging import KeyPage, key_page
 from shipping.views.presenters import JobCard, job_cards
 
-ROWS_ON_A_PAGE = 20
+ROWS_ON_A_PAGE = 10
 REASONS_SHOWN = 20
 
 

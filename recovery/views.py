@@ -39,7 +39,7 @@ from shipping.views.commands import queue_questions
 from shipping.views.live import NOTHING_NEW, nothing_new
 from shipping.views.presenters import job_cards
 
-JOBS_ON_A_PAGE = 20
+JOBS_ON_A_PAGE = 10
 
 
 @page()

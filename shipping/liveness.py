@@ -114,11 +114,21 @@ def _beating(now: float) -> RunQuerySet:
 
 def live_run_ids(job_id: int | None = None) -> list[int]:
     """The ids of the live runs, of one job or of all. Only runs that beat within a lease are looked at."""
-    now = book_now()
-    runs = _beating(now)
-    if job_id is not None:
-        runs = runs.filter(job=job_id)
-    return [run.pk for run in runs if is_live(run, now)]
+    runs = _beating(book_now())
+    return _told_apart(runs if job_id is None else runs.filter(job=job_id))[0]
+
+
+def _told_apart(beating: RunQuerySet) -> tuple[list[int], list[int]]:
+    """The ids of runs that beat within a lease: of those whose process may live, and of those whose process has
+    certainly ended. Each process is looked at once, however many runs name it.
+    """
+    gone = cache(is_gone)
+    live: list[int] = []
+    dead: list[int] = []
+    for pk, host, pid, start_ticks in beating.values_list("pk", "host", "pid", "pid_start_ticks"):
+        identity = ProcessIdentity(host=host, pid=pid or 0, start_ticks=start_ticks or 0)
+        (dead if gone(identity) else live).append(pk)
+    return live, dead
 
 
 def may_start(run: Run, job: Job, siblings: Iterable[Run], now: float) -> bool:
@@ -161,7 +171,7 @@ def _worked_on_and_awaited() -> tuple[Exists, Exists]:
     """
     now = book_now()
     beating = Q(beat__gte=now - settings.LEASE_SECONDS)
-    gone = [run.pk for run in _beating(now) if not is_live(run, now)]
+    _live, gone = _told_apart(_beating(now))
     live = Run.objects.started().filter(beating).exclude(pk__in=gone)
     dead = Run.objects.started().filter(~beating | Q(pk__in=gone))
     dead_siblings = dead.filter(job=OuterRef("job"), epoch=OuterRef("epoch"))

@@ -20,6 +20,7 @@ from shipping.views.outputs import outputs_of
 from shipping.views.paging import key_page, newest_first
 from shipping.views.presenters import event_lines, job_lines, run_lines
 from shipping.views.row_filters import chosen_filter, filtered_rows, row_filters
+from shipping.views.row_lines import row_lines
 from shipping.views.standing import Standing, actions_on, standing_of
 from shipping.views.strip import rows_strip
 
@@ -115,8 +116,10 @@ def _tables(request: PageRequest, standing: Standing) -> dict[str, Any]:
         service.get_events(job.pk), size=EVENTS_ON_A_PAGE, before=whole_number(request, "events_before")
     )
     runs = newest_first(service.get_runs(job.pk), size=RUNS_ON_A_PAGE, before=whole_number(request, "runs_before"))
+    shown = key_page(rows, "number", size=ROWS_ON_A_PAGE, after=after, before=before)
     return {
-        "rows": key_page(rows, "number", size=ROWS_ON_A_PAGE, after=after, before=before),
+        "rows": shown,
+        "row_lines": row_lines(job, shown.items, standing.live_runs),
         "is_first_page": not after and before is None,
         "row_filter": row_filter,
         "row_filters": row_filters(standing),

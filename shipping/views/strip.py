@@ -6,6 +6,9 @@ from itertools import groupby
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from shipping.models import Job, Row
@@ -40,6 +43,11 @@ SELECT
         AND number >= first AND number < first + %(size)s)
 FROM cell ORDER BY first
 """
+CELL_SVG = (
+    '<a href="{}?after={}#rows-heading" tabindex="-1">'
+    '<rect x="{}" width="{}" height="100%" fill="{}"/>{}<title>{}</title></a>'
+)
+PARTLY_SVG = '<rect x="{}" y="50%" width="{}" height="50%" fill="url(#pattern-bought)"/>'
 INDEXED_STATES = ("bought", "waiting", "failed", "review")
 
 
@@ -86,6 +94,16 @@ class Strip:
 
     cells: tuple[Cell, ...]
     size: int
+    address: str
+
+    @property
+    def picture(self) -> SafeString:
+        """The cells as SVG, each a link to the rows from there on. Made here: a template takes ten times as long."""
+        return format_html_join("", CELL_SVG, (self._drawn(cell) for cell in self.cells))
+
+    def _drawn(self, cell: Cell) -> tuple[object, ...]:
+        partly = format_html(PARTLY_SVG, cell.x, cell.width) if cell.is_partly_bought else ""
+        return self.address, str(cell.after), cell.x, cell.width, cell.fill, partly, cell.sentence
 
     @property
     def last_row(self) -> int:
@@ -125,7 +143,8 @@ def rows_strip(job: Job, live_runs: Collection[int]) -> Strip | None:
     doubt: set[int] = set()
     for number, run in in_flight.values_list("number", "run")[:IN_FLIGHT_SEEN]:
         (buying if run in live_runs else doubt).add((number - 1) // size)
-    return Strip(cells=tuple(_cells(job, size, last, buying, doubt)), size=size)
+    cells = tuple(_cells(job, size, last, buying, doubt))
+    return Strip(cells=cells, size=size, address=reverse("shipping:job", args=[job.pk]))
 
 
 def _cells(job: Job, size: int, last: int, buying: Collection[int], doubt: Collection[int]) -> Iterable[Cell]:
