@@ -18,7 +18,7 @@ from shipping.liveness import this_process
 from shipping.models import Event, Job, Label, Row, Run, Sender
 from shipping.models.clock import book_now
 from shipping.services import JobService
-from shipping.states import EventKind, JobStatus, RowStatus, RunEnd, Sweep
+from shipping.states import EventKind, JobStatus, RowStatus, RunEnd
 
 CHUNK = 50_000
 SMALL_ROWS = 20
@@ -225,32 +225,6 @@ def _next_base(job: Job) -> int:
     newest = Row.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     label = Label.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     return max(newest, label)
-
-
-def complete_big_job(big: int) -> None:
-    """Buy all that is left of the big job: it is then completed."""
-    sql.learn_to_reverse()
-    job = Job.objects.get(pk=big)
-    job.runs.filter(ended_at__isnull=True).update(ended_at=timezone.now(), end_reason=RunEnd.no_work)
-    base = _next_base(job)
-    with connection.cursor() as cursor:
-        for start in range(1, job.total_rows + 1, CHUNK):
-            values: dict[str, Any] = {
-                "job": big,
-                "code": job.code,
-                "base": base,
-                "from": start,
-                "to": start + CHUNK - 1,
-            }
-            with transaction.atomic():
-                cursor.execute(sql.rest_of_labels(), values)
-                cursor.execute(sql.rest_of_rows(), values)
-    with transaction.atomic():
-        sql.count(big, big)
-        ended = {"status": JobStatus.completed, "sweep": Sweep.none, "ended_at": timezone.now()}
-        Job.objects.filter(pk=big).update(**ended)
-    sql.finish()
-    check()
 
 
 def check() -> None:

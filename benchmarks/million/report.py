@@ -28,10 +28,9 @@ def _lines(results: dict[str, Any]) -> Iterator[str]:
     about = results["machine"]
     machine = f"{about['processor']} × {about['processors']}"
     yield f"{about['date']}  {machine}, {about['database']}, Python {about['python']}"
-    for step in ("pages", "completed"):
-        for scene, lines in results.get(step, {}).items():
-            if isinstance(lines, list) and scene != "small":
-                yield from _pages(f"{step}: {scene}", lines)
+    for scene, lines in results.get("pages", {}).items():
+        if isinstance(lines, list) and scene != "small":
+            yield from _pages(scene, lines)
     yield from _different_queries(results.get("pages", {}))
     for name in ("choices", "files", "constants"):
         yield from _values(name, results.get(name, {}))

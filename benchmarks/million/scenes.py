@@ -1,11 +1,11 @@
-"""The pages with the big job in each state that matters: interrupted, being worked on, completed."""
+"""The pages with the big job in each state that matters: interrupted, and being worked on."""
 
 from itertools import chain
 from typing import Any
 
 from django.utils import timezone
 
-from benchmarks.million import build, pages
+from benchmarks.million import pages
 from benchmarks.million.build import Books
 from shipping.liveness import this_process
 from shipping.models import Job, Run
@@ -15,7 +15,7 @@ from shipping.states import RunEnd
 
 def pages_in_all_states(books: Books) -> dict[str, Any]:
     """Every page: those of the site and the admin once, those of the job in each state. Leaves the big job as it was
-    found, interrupted, but for the last scene, which has a copy of its own in `complete_big_job`.
+    found, interrupted.
     """
     job = Job.objects.get(pk=books.big)
     found: dict[str, Any] = {
@@ -30,13 +30,6 @@ def pages_in_all_states(books: Books) -> dict[str, Any]:
     found["web_server"] = pages.memory_of_web_server(list(everything))
     Run.objects.filter(pk=run.pk).update(ended_at=timezone.now(), end_reason=RunEnd.died)
     return found
-
-
-def pages_of_completed_job(books: Books) -> dict[str, Any]:
-    """The pages once all of the big job is bought; nothing brings it back."""
-    build.complete_big_job(books.big)
-    job = Job.objects.get(pk=books.big)
-    return {"completed": pages.measure(pages.pages_of_job(job)), "admin": pages.measure(pages.pages_of_admin(job))}
 
 
 def _work_on(job: Job) -> Run:

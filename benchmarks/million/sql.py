@@ -161,23 +161,6 @@ def small_labels() -> str:
     )
 
 
-def rest_of_labels() -> str:
-    """Labels for rows of the big job that wait or are in doubt: parameters `job code base from to`."""
-    values = _label("%(job)s", "%(code)s", "r.id", "r.number").replace("%(now)s", "0")
-    return (
-        f"INSERT INTO shipping_label ({LABEL_COLUMNS}) SELECT {values} FROM shipping_row r WHERE r.job_id = %(job)s "  # noqa: S608
-        "AND r.number >= %(from)s AND r.number <= %(to)s AND r.status IN ('pending', 'in_flight', 'needs_review')"
-    )
-
-
-def rest_of_rows() -> str:
-    """The same rows, bought."""
-    return """UPDATE shipping_row SET status = 'completed', label_id = id, due = NULL, run_id = NULL,
-    handle = 'shp_' || %(code)s || '_' || number, claims = 1, answer = ''
-    WHERE job_id = %(job)s AND number >= %(from)s AND number <= %(to)s
-    AND status IN ('pending', 'in_flight', 'needs_review')"""
-
-
 def count(first: int, last: int) -> None:
     """Set the counters of jobs by their rows and labels."""
     with connection.cursor() as cursor:
