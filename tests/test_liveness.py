@@ -172,6 +172,24 @@ def test_conditions_of_many_jobs_take_a_fixed_number_of_queries(django_assert_ma
         assert set(liveness.conditions(jobs).values()) == {Condition.interrupted}
 
 
+def test_each_process_is_looked_at_once_however_many_runs_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [make_job(1, status=JobStatus.running) for _each in range(4)]
+    live = [make_live_run(job).pk for job in jobs[:3]]
+    make_dead_run(jobs[3])
+    looked_at: list[ProcessIdentity] = []
+
+    def looking(identity: ProcessIdentity) -> bool:
+        looked_at.append(identity)
+        return is_gone(identity)
+
+    monkeypatch.setattr(liveness, "is_gone", looking)
+    assert sorted(liveness.live_run_ids()) == live
+    assert len(looked_at) == 2
+    looked_at.clear()
+    assert [job.pk for job in liveness.interrupted_jobs()] == [jobs[3].pk]
+    assert len(looked_at) == 2
+
+
 def test_a_worker_is_alive_while_it_beats_and_its_process_is_there(settings: Any) -> None:
     assert not liveness.worker_alive()
     me = this_process()

@@ -14,7 +14,7 @@ from tests.support.sandbox import SandboxProcess
 pytestmark = [pytest.mark.django_db(transaction=True), postgres_only]
 
 CLAIM = b"UPDATE shipping_row\nSET status = 'in_flight'"
-SETTLE = b'INSERT INTO "shipping_label"'
+SETTLE = b"INSERT INTO shipping_label"
 
 both = pytest.mark.parametrize("delivered", [True, False], ids=["its answer is lost", "it is lost"])
 
