@@ -146,7 +146,9 @@ def sender_address(sender_id: int) -> Address:
 
 
 def suspects(job_id: int) -> list[Suspect]:
-    """The suspect rows that are still to be bought, in file order (as `RowQuerySet.suspect`)."""
+    """Rows still to be bought that were in the hands of workers when these died, twice or more, in file order: they may
+    be why.
+    """
     return [Suspect(*found) for found in _rows_of(_SUSPECT.format(crashes=SUSPECT_CRASHES), [job_id])]
 
 

@@ -41,10 +41,6 @@ class RowQuerySet(models.QuerySet["Row"]):
         """Rows that owe an answer which the carrier can be asked for (those in review are a person's)."""
         return self.owed().exclude(status=RowStatus.needs_review)
 
-    def suspect(self) -> Self:
-        """Rows still to be bought that were in the hands of workers when these died, twice or more: they may be why."""
-        return self.filter(crashes__gte=SUSPECT_CRASHES, status__in=[RowStatus.pending, RowStatus.in_flight])
-
 
 class Row(models.Model):
     """One order. `order` is what is bought: the file's, or what a person corrected (the event of the correction keeps
