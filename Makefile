@@ -24,8 +24,8 @@ run: $(INSTALLED) ## Serve one's own data, kept under var/ (PORT=8000 SANDBOX_PO
 
 # Most tests wait: for carriers, leases, processes that die; those of tests/crash hardly do anything else. JOBS=0 runs
 # them in one process, for a debugger.
-ANY = -n $(or $(JOBS),4)
-KILLS_ALONE = -n $(or $(JOBS),8) tests/crash
+ANY = -n $(or $(JOBS),4) --dist worksteal
+KILLS_ALONE = -n $(or $(JOBS),8) --dist worksteal tests/crash
 
 ifeq ($(DB),postgres)
 PYTEST = $(CLEAN) $(if $(DATABASE_URL),,scripts/postgres) $(BIN)/pytest

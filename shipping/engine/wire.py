@@ -49,8 +49,8 @@ class Sent:
 
 class Lane:
     """A bounded set of threads. A thread that is stuck past a deadline is replaced, up to as many again. Letters that
-    find no thread free wait in line; any answer but a good one has them taken back, unsent, and no purchase is sent
-    before that answer was collected.
+    find no thread free wait in line. Any answer but a good one has purchases and their preparations taken back from
+    there, unsent, and no purchase is sent before that answer was collected.
     """
 
     def __init__(self, name: str, width: int, replies: "queue.SimpleQueue[Reply]") -> None:
@@ -136,6 +136,10 @@ class Lane:
             unsent = Unsent("unsent", "The request was taken back before it was sent.")
             self._replies.put(Reply(self._out.pop(key).letter, unsent))
 
+    def _is_for_a_purchase(self, key: int) -> bool:
+        """An errand that fails says nothing of the others, which cost nothing."""
+        return isinstance(self._out[key].letter, Claim | Preparation)
+
     def _work(self) -> None:
         while True:
             sent = self._letters.get()
@@ -149,7 +153,7 @@ class Lane:
                 self._overdue.discard(id(sent))
                 if isinstance(outcome, CarrierError):
                     # What it means for the others is for the run to say, before any more is sent.
-                    self._take_back(list(self._in_line))
+                    self._take_back([key for key in self._in_line if self._is_for_a_purchase(key)])
                     self._held = True
                 # Under the lock: what is no longer waiting can be collected.
                 self._replies.put(Reply(sent.letter, outcome))

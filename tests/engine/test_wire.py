@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shipping.carriers import registry
-from shipping.carriers.port import Purchase, Rejected, Unavailable, Unknown, Unsent
-from shipping.engine.letters import Claim
+from shipping.carriers.port import Purchase, Rejected, Unavailable, Unknown, Unsent, VoidAnswer, VoidState
+from shipping.engine.letters import Claim, FileOrder, VoidLetter
 from shipping.engine.trouble import Trouble
 from shipping.engine.wire import Wire
 from shipping.models.clock import local_seconds
@@ -238,3 +238,22 @@ def test_after_any_answer_but_a_good_one_nothing_is_sent_until_it_was_collected(
     wire.send(three[1])
     collect(wire, 1)
     assert asked == [three[0].handle, three[1].handle]
+
+
+def test_an_errand_that_fails_takes_no_other_errand_back(carrier: SlowCarrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_purchase_id: str, *_told: Any, timeout: float) -> Any:
+        carrier.gate.wait(timeout)
+        raise Rejected("no_file", "There is no such file.")
+
+    voided = VoidAnswer(state=VoidState.submitted)
+    monkeypatch.setattr(carrier, "fetch_label", refused, raising=False)
+    monkeypatch.setattr(carrier, "void", lambda *_told, **_more: voided, raising=False)
+    wire = Wire(1, errands=1)
+    order = FileOrder(job_id=1, carrier="slow", label_id=1, purchase_id="lbl_1", label_url="", file_name="x.pdf")
+    void = VoidLetter(job_id=1, carrier="slow", label_id=2, purchase_id="lbl_2")
+    wire.send(order)
+    wire.send(void)
+    carrier.gate.set()
+    outcomes = {type(reply.letter): reply.outcome for reply in collect(wire, 2)}
+    assert isinstance(outcomes[FileOrder], Rejected)
+    assert outcomes[VoidLetter] == voided

@@ -105,8 +105,9 @@ def test_a_purged_queue_is_noticed_and_its_runs_queued_again(
 
 
 def test_a_queue_that_is_deleted_is_made_anew(broker: RabbitMQ, sandbox: SandboxProcess, tmp_path: Path) -> None:
-    with CeleryScene(broker, sandbox, tmp_path) as scene:
-        scene.start_with(1, buying_takes=0.5)
+    # The first worker is busy for longer than a busy machine takes to start another.
+    with CeleryScene(broker, sandbox, tmp_path, rows=120, RUN_TURN_SECONDS="600") as scene:
+        scene.start_with(1, buying_takes=2.0)
         idle = scene.call_worker()
         assert idle.process is not None
         idle_pid = idle.process.pid

@@ -15,7 +15,7 @@ _STEP = re.compile(r"SCAN (\S+)(?: USING (?:COVERING )?INDEX (\S+))?")
 # The first records of a table as a whole, in the order of an index: read from one end, and no further than asked for.
 _ORDER = r'"\w+"\."id" \w+|1 \w+|"shipping_row"\."job_id" ASC, "shipping_row"\."number" ASC'
 _FIRST = re.compile(rf"(?!.* WHERE ).* ORDER BY ({_ORDER}) LIMIT \d+( OFFSET \d+)?\Z", re.DOTALL)
-_EXPLAINED = ("SELECT", "UPDATE", "DELETE", "WITH", "\nWITH")
+_EXPLAINED = ("SELECT", "UPDATE", "DELETE", "WITH")
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Statements:
     values: dict[str, Any] = field(default_factory=dict)
 
     def note(self, execute: Any, sql: str, values: Any, many: bool, context: Any) -> Any:
-        if sql.startswith(_EXPLAINED) and not many:
+        if sql.lstrip().startswith(_EXPLAINED) and not many:
             self.values.setdefault(sql, values)
         return execute(sql, values, many, context)
 

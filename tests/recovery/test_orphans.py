@@ -278,7 +278,7 @@ def test_a_row_that_has_a_label_keeps_it_when_the_other_is_voided(job: Job, wire
     assert (row.status, row.label, row.attempt) == (RowStatus.completed, own, 1)
     label.refresh_from_db()
     own.refresh_from_db()
-    assert label.voided_at is not None
+    assert label.voided_at is not None, (label.void_requested, label.void_after, label.void_failures, label.void_answer)
     assert own.voided_at is None
     assert_counters_equal_rows(job)
 
