@@ -30,7 +30,13 @@ from shipping.services import JobService
 from shipping.states import JobStatus, UploadStatus
 
 PATIENCE = 1_800.0
-WAITS = {"HEARTBEAT_SECONDS": "1", "REQUEST_TIMEOUT_SECONDS": "2", "LEASE_SECONDS": "12", "QUIET_SECONDS": "2"}
+WAITS = {
+    "HEARTBEAT_SECONDS": "1",
+    "REQUEST_TIMEOUT_SECONDS": "2",
+    "LEASE_SECONDS": "12",
+    "QUIET_SECONDS": "2",
+    "RUN_TURN_SECONDS": "600",
+}
 
 
 def measure(directory: Path, rows: int, shipped: int) -> dict[str, Any]:
