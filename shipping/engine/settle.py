@@ -58,8 +58,8 @@ def settle_plainly_bought(job: Job, replies: Sequence[Reply]) -> set[int]:
             # One answer for each row: another one is no plain purchase.
             del waiting[letter.row_id]
             hoped_for.setdefault(outcome.purchase_id, (reply, row, outcome))
-    known = _record_plainly(job, [(row, purchase) for _reply, row, purchase in hoped_for.values()])
-    return {id(reply) for reply, _row, purchase in hoped_for.values() if purchase.purchase_id in known}
+    recorded = _record_plainly(job, [(row, purchase) for _reply, row, purchase in hoped_for.values()])
+    return {id(reply) for reply, _row, purchase in hoped_for.values() if purchase.purchase_id in recorded}
 
 
 def owes(row: Row, claim: int) -> bool:
