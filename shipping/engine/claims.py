@@ -1,23 +1,55 @@
 """Claiming: the durable note, before any money moves, that a run is about to buy a row. Under the job's lock."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from django.conf import settings
 
 from shipping.carriers.port import Address, Rejected
 from shipping.engine.letters import Claim, Letter, Preparation, Ready
 from shipping.engine.settle import settle_rejected_preparation
-from shipping.engine.together import Reserved, claim_rows, owners_of, reserve_rows, sender_address, suspects
+from shipping.engine.together import (
+    Reserved,
+    Suspect,
+    claim_rows,
+    owners_of,
+    reserve_rows,
+    sender_address,
+    suspects,
+)
 from shipping.models import Job, Row
 from shipping.models.row import order_for_carrier
 from shipping.states import RowStatus
 
 
-def claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: float) -> list[Letter]:
+def claim_and_reserve(
+    job: Job,
+    run_id: int,
+    ready: Collection[Ready],
+    preparations: int,
+    *,
+    live: Collection[int],
+    now: float,
+    before: float,
+) -> list[Letter]:
+    """Claim what is prepared, and keep rows to be prepared next: the letters that may be sent once it is committed."""
+    if not ready and preparations <= 0:
+        return []
+    suspect = suspects(job.pk)
+    claims = _claim(job, run_id, _suspect_alone(ready, suspect), now, before)
+    claimed = {letter.row_id for letter in claims}
+    let_go(job, run_id, (each.preparation.row_id for each in ready if each.preparation.row_id not in claimed))
+    # Claiming makes no row a suspect.
+    return [*claims, *_reserve(job, run_id, live, preparations, suspects(job.pk) if suspect else [])]
+
+
+def _claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: float) -> list[Claim]:
     """Claim rows that this run has prepared. Only what is returned here may be bought."""
-    wanted = {each.preparation.row_id: each for each in _without_foreign_handles(job, _suspect_alone(job, ready))}
+    by_handle: dict[str, Ready] = {}
+    for each in ready:
+        by_handle.setdefault(each.prepared.handle, each)
+    wanted = {each.preparation.row_id: each for each in by_handle.values()}
     numbers = claim_rows(run_id, wanted.values(), now + settings.REQUEST_TIMEOUT_SECONDS)
-    let_go(job, run_id, (each.preparation.row_id for each in ready if each.preparation.row_id not in numbers))
+    _refuse_foreign_handles(job, [each for each in ready if each.preparation.row_id not in numbers], by_handle)
     return [
         Claim(
             job_id=job.pk,
@@ -36,12 +68,10 @@ def claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: f
     ]
 
 
-def _suspect_alone(job: Job, ready: Collection[Ready]) -> Collection[Ready]:
-    """While a suspect row waits, nothing but a suspect row is claimed: `reserve` gives out one at a time."""
-    if not ready:
-        return ready
-    suspect = {row.pk for row in suspects(job.pk) if row.status == RowStatus.pending}
-    return [each for each in ready if not suspect or each.preparation.row_id in suspect]
+def _suspect_alone(ready: Collection[Ready], suspect: Collection[Suspect]) -> Collection[Ready]:
+    """While a suspect row waits, nothing but a suspect row is claimed: `_reserve` gives out one at a time."""
+    waiting = {row.pk for row in suspect if row.status == RowStatus.pending}
+    return [each for each in ready if each.preparation.row_id in waiting] if waiting else ready
 
 
 def let_go(job: Job, run_id: int, row_ids: Iterable[int]) -> None:
@@ -51,50 +81,46 @@ def let_go(job: Job, run_id: int, row_ids: Iterable[int]) -> None:
         job.rows.pending().filter(pk__in=pks, run=run_id).update(run=None)
 
 
-def _without_foreign_handles(job: Job, ready: Collection[Ready]) -> list[Ready]:
-    """Fail rows whose handle is pinned to another row already: a carrier that answers two preparations with one
-    handle must not tear the whole tick down, nor have one purchase stand for two rows.
+def _refuse_foreign_handles(job: Job, unclaimed: Collection[Ready], by_handle: Mapping[str, Ready]) -> None:
+    """Fail rows whose handle is pinned to another row already, or was prepared for another one as well (`by_handle`
+    has the first): a carrier that answers two preparations with one handle must not have one purchase stand for two
+    rows.
     """
-    if not ready:
-        return []
-    by_handle: dict[str, Ready] = {}
-    foreign: list[int] = []
-    for each in ready:
-        first = by_handle.setdefault(each.prepared.handle, each)
+    owners = dict(owners_of(job.carrier, {each.prepared.handle for each in unclaimed}))
+    foreign = []
+    for each in unclaimed:
+        row_id, handle = each.preparation.row_id, each.prepared.handle
         # The same row prepared twice (the first answer came late) is no conflict.
-        if first.preparation.row_id != each.preparation.row_id:
-            foreign.append(each.preparation.row_id)
-    for handle, row_id in owners_of(job.carrier, by_handle):
-        if row_id != by_handle[handle].preparation.row_id:
-            foreign.append(by_handle.pop(handle).preparation.row_id)
+        if owners.get(handle, by_handle[handle].preparation.row_id) != row_id:
+            foreign.append(row_id)
     error = Rejected("handle_taken", "The carrier answered with a shipment that belongs to another row.")
     for row in job.rows.pending().filter(pk__in=foreign, handle__isnull=True) if foreign else ():
         settle_rejected_preparation(job, row, error)
-    return list(by_handle.values())
 
 
-def reserve(job: Job, run_id: int, live: Collection[int], limit: int) -> list[Letter]:
+def _reserve(
+    job: Job, run_id: int, live: Collection[int], limit: int, suspect: Collection[Suspect]
+) -> Iterator[Preparation]:
     """Keep the next pending rows in file order for this run, so that live siblings (`live`, this run among them) leave
     them alone. A dead run's rows are free. Suspect rows go first, and each of them alone in the job.
     """
-    if limit <= 0:
-        return []
-    chosen = _next_suspect(job, live)
-    if chosen is not None and not chosen:
-        return []
+    chosen = _next_suspect(suspect, live) if suspect else None
+    if limit <= 0 or (chosen is not None and not chosen):
+        return
     rows = reserve_rows(job.pk, run_id, live, limit, only=chosen[0] if chosen else None)
     if not rows:
-        return []
+        return
     sender = sender_address(job.sender_id)
-    letters = (_preparation(job, run_id, row, sender) for row in rows)
-    return [letter for letter in letters if letter is not None]
+    for row in rows:
+        letter = _preparation(job, run_id, row, sender)
+        if letter is not None:
+            yield letter
 
 
-def _next_suspect(job: Job, live: Collection[int]) -> list[int] | None:
+def _next_suspect(suspect: Collection[Suspect], live: Collection[int]) -> list[int] | None:
     """The suspect row (its id) that is to be tried now; none while anything else is in a living worker's hands, so that
     it is alone there; None when the job has no suspect row to try.
     """
-    suspect = suspects(job.pk)
     if any(row.run_id in live for row in suspect):
         return []
     waiting = [row.pk for row in suspect if row.status == RowStatus.pending]

@@ -219,7 +219,7 @@ class RunLoop:
             if isinstance(reply.letter, Claim) and isinstance(reply.outcome, Purchase)
         ]
         if self.inbox:
-            self.ahead = min(2 * len(bought), settings.SHIP_CONCURRENCY)
+            self.ahead = min(2 * len(bought), 3 * settings.SHIP_CONCURRENCY)
         self.inbox.clear()
         self.standing = outcome.standing
         self.beat_at = now + settings.HEARTBEAT_SECONDS

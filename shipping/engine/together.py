@@ -4,19 +4,24 @@ ships.
 The statements are written out. Some of them take a list of values for a list of rows, which the ORM has no way to say;
 and of rows that ship in a millisecond each, putting the statements together would take longer than carrying them out.
 They mean the same on SQLite (3.35 or newer) and PostgreSQL. Under the job's lock.
+
+How they find their rows must not depend on what a database believes of its tables, which of a new job is nothing yet:
+rows are sought by their ids, and what else is asked of them is written so that no index is there for it.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from django.db import connection
+from django.db.models import DateTimeField
 from django.utils import timezone
 
 from shipping.carriers.port import Address
 from shipping.engine.letters import Ready
+from shipping.engine.statements import as_table, places, rows_of
 from shipping.models import Job, Label
 from shipping.models.row import SUSPECT_CRASHES
 from shipping.models.search_key import SearchKey
@@ -42,19 +47,23 @@ _CLAIM = """
 UPDATE shipping_row
 SET status = 'in_flight', claims = claims + 1, handle = wanted.column3, due = %s, claimed_at = %s, ask_after = 0,
     questions_failed = 0, answer = ''
-FROM (VALUES {values}) AS wanted
+FROM ({wanted}) AS wanted
 WHERE shipping_row.id = wanted.column1 AND shipping_row.attempt = wanted.column2
     AND (shipping_row.handle IS NULL OR shipping_row.handle = wanted.column3)
-    AND shipping_row.status = 'pending' AND shipping_row.run_id = %s
+    AND shipping_row.status || '' = 'pending' AND shipping_row.run_id + 0 = %s
+    AND NOT COALESCE((
+        SELECT owner.id <> shipping_row.id FROM shipping_row AS owner
+        WHERE owner.account = shipping_row.account AND owner.handle = wanted.column3
+    ), false)
 RETURNING id, claims
 """
 _IN_FLIGHT = """
 SELECT id, number, account, attempt, claims, run_id FROM shipping_row
-WHERE id IN ({ids}) AND status = 'in_flight' AND due IS NOT NULL
+WHERE id IN ({ids}) AND status || '' = 'in_flight' AND due + 0 IS NOT NULL
 """
 _RECORD = """
 INSERT INTO shipping_label ({columns})
-SELECT {told}, {alike} FROM (VALUES {values}) AS wanted WHERE true
+SELECT {told}, {alike} FROM ({wanted}) AS wanted WHERE true
 ON CONFLICT (account, purchase_id) DO NOTHING
 RETURNING purchase_id, id
 """
@@ -62,9 +71,10 @@ _COMPLETE = """
 UPDATE shipping_row
 SET status = 'completed', label_id = wanted.column4, due = NULL, run_id = NULL, questions_failed = 0, crashes = 0,
     error_code = '', error_message = '', failed_epoch = NULL
-FROM (VALUES {values}) AS wanted
+FROM ({wanted}) AS wanted
 WHERE shipping_row.id = wanted.column1 AND shipping_row.attempt = wanted.column2
-    AND shipping_row.claims = wanted.column3 AND shipping_row.status = 'in_flight' AND shipping_row.due IS NOT NULL
+    AND shipping_row.claims = wanted.column3 AND shipping_row.status || '' = 'in_flight'
+    AND shipping_row.due + 0 IS NOT NULL
 """
 _COUNT = """
 UPDATE shipping_run
@@ -131,12 +141,12 @@ def beat(run_id: int, epoch: int, now: float) -> bool:
 
 def started_runs(job_id: int) -> list[Started]:
     """The runs of a job that have started and not ended: live or dead, `shipping.liveness` tells which."""
-    return [Started(*found) for found in _rows_of(_STARTED, [job_id])]
+    return [Started(*found) for found in rows_of(_STARTED, [job_id])]
 
 
 def sender_address(sender_id: int) -> Address:
     """Where the parcels of a sender come from."""
-    ((name, company, street1, street2, city, state, postal_code, country, phone, email),) = _rows_of(
+    ((name, company, street1, street2, city, state, postal_code, country, phone, email),) = rows_of(
         _SENDER, [sender_id]
     )
     return Address(
@@ -149,14 +159,14 @@ def suspects(job_id: int) -> list[Suspect]:
     """Rows still to be bought that were in the hands of workers when these died, twice or more, in file order: they may
     be why.
     """
-    return [Suspect(*found) for found in _rows_of(_SUSPECT.format(crashes=SUSPECT_CRASHES), [job_id])]
+    return [Suspect(*found) for found in rows_of(_SUSPECT.format(crashes=SUSPECT_CRASHES), [job_id])]
 
 
 def reserve_rows(job_id: int, run_id: int, live: Collection[int], limit: int, *, only: int | None) -> list[Reserved]:
     """Keep pending rows that no run in `live` has for this run: the next ones in file order, or the one row `only`."""
     taken = list({run_id, *live})
-    statement = _RESERVE.format(live=_places(taken), only="" if only is None else " AND id = %s")
-    found = _rows_of(statement, [run_id, job_id, *taken, *([] if only is None else [only]), limit])
+    statement = _RESERVE.format(live=places(taken), only="" if only is None else " AND id = %s")
+    found = rows_of(statement, [run_id, job_id, *taken, *([] if only is None else [only]), limit])
     # Both drivers hand out the JSON as it is stored.
     rows = [Reserved(pk, number, attempt, handle, json.loads(order)) for pk, number, attempt, handle, order in found]
     return sorted(rows, key=lambda row: row.number)
@@ -166,7 +176,7 @@ def owners_of(account: str, handles: Collection[str]) -> list[tuple[str, int]]:
     """The handles that are pinned to a row, each with that row's id."""
     if not handles:
         return []
-    found = _rows_of(_OWNERS.format(handles=_places(handles)), [account, *handles])
+    found = rows_of(_OWNERS.format(handles=places(handles)), [account, *handles])
     return cast("list[tuple[str, int]]", found)
 
 
@@ -178,14 +188,15 @@ def claim_rows(run_id: int, ready: Collection[Ready], due: float) -> dict[int, i
     if not wanted:
         return {}
     claimed_at = connection.ops.adapt_datetimefield_value(timezone.now())
-    return dict(_rows_of(_CLAIM.format(values=_lists(wanted)), [due, claimed_at, *_flat(wanted), run_id]))
+    table, told = as_table(wanted, ("bigint", "integer", "text"))
+    return dict(rows_of(_CLAIM.format(wanted=table), [due, claimed_at, *told, run_id]))
 
 
 def rows_in_flight(row_ids: Collection[int]) -> dict[int, InFlight]:
     """Those of the rows that owe the answer to their last claim and wait for it, by their ids."""
     if not row_ids:
         return {}
-    found = _rows_of(_IN_FLIGHT.format(ids=_places(row_ids)), list(row_ids))
+    found = rows_of(_IN_FLIGHT.format(ids=places(row_ids)), list(row_ids))
     return {row.pk: row for row in (InFlight(*values) for values in found)}
 
 
@@ -194,32 +205,56 @@ def record_labels(pattern: Label, differing: Sequence[Mapping[str, Any]]) -> dic
     the same fields for each. One whose purchase is in the books already is left out. Returns the ids by the purchases'
     ids, of those that it did insert.
     """
-    told, keys, alike = _fields_of_label(frozenset(differing[0]))
-    moment = connection.ops.adapt_datetimefield_value
+    fields = _fields_of_label(frozenset(differing[0]))
     values = [
-        (
-            *(moment(value) if isinstance(value := each[field.attname], datetime) else value for field in told),
-            *(field.make(each[field.of]) for field in keys),
-        )
+        (*fields.pick(_moments_adapted(each, fields.moments)), *(key.make(each[key.of]) for key in fields.keys))
         for each in differing
     ]
+    new = (*fields.told, *fields.keys)
+    table, given = as_table(values, [_type_of(field) for field in new])
     statement = _RECORD.format(
-        columns=", ".join(field.column for field in (*told, *keys, *alike)),
-        told=", ".join(f"wanted.column{number}" for number in range(1, len(values[0]) + 1)),
-        alike=_places(alike),
-        values=_lists(values),
+        columns=", ".join(field.column for field in (*new, *fields.alike)),
+        told=", ".join(f"wanted.column{number}" for number in range(1, len(new) + 1)),
+        alike=places(fields.alike),
+        wanted=table,
     )
-    shared = [field.get_db_prep_save(field.pre_save(pattern, add=True), connection) for field in alike]
-    return dict(_rows_of(statement, [*shared, *_flat(values)]))
+    shared = [field.get_db_prep_save(field.pre_save(pattern, add=True), connection) for field in fields.alike]
+    return dict(rows_of(statement, [*shared, *given]))
+
+
+class _LabelFields(NamedTuple):
+    """The fields of a label: those that are told, the keys that are made of these, and all others."""
+
+    told: list[Any]
+    keys: list[Any]
+    alike: list[Any]
+    moments: list[str]  # of those that are told
+    pick: Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 
 @cache
-def _fields_of_label(differing: frozenset[str]) -> tuple[list[Any], list[Any], list[Any]]:
-    """The fields of a label: those that are told, the keys that are made of these, and all others."""
+def _fields_of_label(differing: frozenset[str]) -> _LabelFields:
     fields: list[Any] = [field for field in Label._meta.concrete_fields if not field.primary_key]  # noqa: SLF001
     told = [field for field in fields if field.attname in differing]
     keys = [field for field in fields if isinstance(field, SearchKey) and field.of in differing]
-    return told, keys, [field for field in fields if field not in told and field not in keys]
+    return _LabelFields(
+        told=told,
+        keys=keys,
+        alike=[field for field in fields if field not in told and field not in keys],
+        moments=[field.attname for field in told if isinstance(field, DateTimeField)],
+        pick=itemgetter(*(field.attname for field in told)),
+    )
+
+
+def _moments_adapted(values: Mapping[str, Any], moments: Sequence[str]) -> dict[str, Any]:
+    adapted = connection.ops.adapt_datetimefield_value
+    return {**values, **{name: adapted(values[name]) for name in moments}}
+
+
+def _type_of(field: Any) -> str:
+    """The type of a field's column. Text without its length: too long a value is refused, and not cut."""
+    kind = str(field.db_type(connection))
+    return "text" if kind.startswith("varchar") else kind
 
 
 def complete_rows(job: Job, bought: Sequence[tuple[InFlight, int]]) -> None:
@@ -227,8 +262,9 @@ def complete_rows(job: Job, bought: Sequence[tuple[InFlight, int]]) -> None:
     Raises IllegalRowMove when one of them is not what was read; then the transaction must not be committed.
     """
     wanted = [(row.pk, row.attempt, row.claims, label_id) for row, label_id in bought]
+    table, told = as_table(wanted, ("bigint", "integer", "integer", "bigint"))
     with connection.cursor() as cursor:
-        cursor.execute(_COMPLETE.format(values=_lists(wanted)), _flat(wanted))
+        cursor.execute(_COMPLETE.format(wanted=table), told)
         if cursor.rowcount != len(wanted):
             raise IllegalRowMove("Some rows are not in flight any more.")
     count_move(job, RowStatus.in_flight, RowStatus.completed, len(bought))
@@ -239,21 +275,3 @@ def count_on_run(run_id: int, numbers: Collection[int]) -> None:
     lowest, highest = min(numbers), max(numbers)
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [len(numbers), lowest, lowest, highest, highest, run_id])
-
-
-def _rows_of(statement: str, told: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, told)
-        return list(cursor.fetchall())
-
-
-def _places(values: Collection[Any]) -> str:
-    return ", ".join(["%s"] * len(values))
-
-
-def _lists(wanted: Sequence[tuple[Any, ...]]) -> str:
-    return ", ".join([f"({_places(wanted[0])})"] * len(wanted))
-
-
-def _flat(wanted: Iterable[tuple[Any, ...]]) -> list[Any]:
-    return [value for values in wanted for value in values]
