@@ -39,7 +39,7 @@ from shipping.engine.settle import (
     settle_rejected_preparation,
 )
 from shipping.engine.sweep import drop_unsent_voids, sweep_chunk
-from shipping.engine.together import beat, started_runs
+from shipping.engine.together import LockedJob, beat, started_runs
 from shipping.engine.turns import should_give_way
 from shipping.engine.voids import pick_voids, settle_void
 from shipping.liveness import ProcessIdentity, beats, may_start
@@ -156,7 +156,8 @@ def tick(job_id: int, inbox: Inbox, wishes: Wishes, *, run_id: int | None = None
 
 
 def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before: float) -> Outcome:
-    job = Job.objects.only(*_OF_A_JOB).lock(job_id)
+    locked = LockedJob(job_id, _OF_A_JOB)
+    job = locked.job
     # Taken under the lock, so waiting for the lock has not made it old; `before` was, and so deadlines that are
     # counted from `before` in this process end no later than `due` in the books.
     now = book_now()
@@ -181,7 +182,7 @@ def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before:
         standing = Standing.waiting if _work_left(job) else Standing.finished
     if run_id is not None and standing is Standing.finished:
         _end(run_id, RunEnd.no_work)
-    job.save()
+    locked.save()
     give_way = run_id is not None and wishes.turn_over and should_give_way(run_id, now)
     return Outcome(standing=standing, letters=letters, sweeping=sweeping, give_way=give_way)
 

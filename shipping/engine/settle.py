@@ -5,6 +5,7 @@ case. The functions change the counters of `job` in memory; the tick saves them.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -113,10 +114,10 @@ def _new_label(job: Job, row: Row, attempt: int, purchase: Purchase, *, adopted:
 
 
 def _label(job: Job, row: Row, attempt: int, purchase: Purchase, *, adopted: bool) -> Label:
-    return Label(job=job, adopted=adopted, **_told(row, attempt, purchase))
+    return Label(job=job, adopted=adopted, **_told(row, attempt, purchase, timezone.now()))
 
 
-def _told(row: Row | InFlight, attempt: int, purchase: Purchase) -> dict[str, Any]:
+def _told(row: Row | InFlight, attempt: int, purchase: Purchase, now: datetime) -> dict[str, Any]:
     """The fields of a label that come from its row and from the carrier's answer."""
     return {
         "row_id": row.pk,
@@ -130,7 +131,7 @@ def _told(row: Row | InFlight, attempt: int, purchase: Purchase) -> dict[str, An
         "currency": purchase.currency,
         "label_url": purchase.label_url,
         "fetch_after": 0.0 if purchase.has_file else NEVER,
-        "bought_at": purchase.bought_at or timezone.now(),
+        "bought_at": purchase.bought_at or now,
     }
 
 
@@ -163,7 +164,8 @@ def _record_plainly(job: Job, bought: Sequence[tuple[InFlight, Purchase]]) -> di
     """
     if not bought:
         return {}
-    labels = record_labels(Label(job=job), [_told(row, row.attempt, purchase) for row, purchase in bought])
+    now = timezone.now()
+    labels = record_labels(Label(job=job), [_told(row, row.attempt, purchase, now) for row, purchase in bought])
     new = [(row, purchase) for row, purchase in bought if purchase.purchase_id in labels]
     if new:
         complete_rows(job, [(row, labels[purchase.purchase_id]) for row, purchase in new])

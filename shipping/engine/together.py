@@ -132,6 +132,51 @@ class InFlight(NamedTuple):
     run_id: int | None
 
 
+class LockedJob:
+    """A job, locked until the transaction ends, of which only the fields `names` are read. What was changed in it since
+    is written back by `save`.
+    """
+
+    def __init__(self, pk: int, names: Sequence[str]) -> None:
+        """Raises Job.DoesNotExist; must be called inside `transaction.atomic()`."""
+        fields = _fields_of_job(tuple(names))
+        columns = ", ".join(field.column for field, _converters in fields)
+        # On SQLite the IMMEDIATE transaction already is the lock.
+        lock = "FOR NO KEY UPDATE" if connection.features.has_select_for_no_key_update else ""
+        found = rows_of(f"SELECT {columns} FROM shipping_job WHERE id = %s {lock}", [pk])  # noqa: S608
+        if not found:
+            raise Job.DoesNotExist(f"There is no job {pk}.")
+        self._fields = [field for field, _converters in fields]
+        self._read = list(found[0])
+        for place, (field, converters) in enumerate(fields):
+            for convert in converters:
+                self._read[place] = convert(self._read[place], field.cached_col, connection)
+        self.job = Job.from_db(connection.alias, [field.attname for field in self._fields], self._read)
+
+    def save(self) -> None:
+        """Write down what was changed."""
+        values = [getattr(self.job, field.attname) for field in self._fields]
+        changed = [
+            (field, value)
+            for field, value, before in zip(self._fields, values, self._read, strict=True)
+            if value != before
+        ]
+        if not changed:
+            return
+        told = [field.get_db_prep_save(value, connection) for field, value in changed]
+        written = ", ".join(f"{field.column} = %s" for field, _value in changed)
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE shipping_job SET {written} WHERE id = %s", [*told, self.job.pk])  # noqa: S608
+
+
+@cache
+def _fields_of_job(names: tuple[str, ...]) -> list[tuple[Any, list[Any]]]:
+    """The fields, each with what makes its values of those that the database tells."""
+    fields: list[Any] = [Job._meta.get_field(name) for name in ("id", *names)]  # noqa: SLF001
+    convert = connection.ops.get_db_converters
+    return [(field, [*convert(field.cached_col), *field.get_db_converters(connection)]) for field in fields]
+
+
 def beat(run_id: int, epoch: int, now: float) -> bool:
     """Say that a run of this epoch lives; false when it has ended."""
     with connection.cursor() as cursor:
@@ -210,39 +255,41 @@ def record_labels(pattern: Label, differing: Sequence[Mapping[str, Any]]) -> dic
         (*fields.pick(_moments_adapted(each, fields.moments)), *(key.make(each[key.of]) for key in fields.keys))
         for each in differing
     ]
-    new = (*fields.told, *fields.keys)
-    table, given = as_table(values, [_type_of(field) for field in new])
-    statement = _RECORD.format(
-        columns=", ".join(field.column for field in (*new, *fields.alike)),
-        told=", ".join(f"wanted.column{number}" for number in range(1, len(new) + 1)),
-        alike=places(fields.alike),
-        wanted=table,
-    )
+    table, given = as_table(values, fields.types)
     shared = [field.get_db_prep_save(field.pre_save(pattern, add=True), connection) for field in fields.alike]
-    return dict(rows_of(statement, [*shared, *given]))
+    return dict(rows_of(fields.statement.format(wanted=table), [*shared, *given]))
 
 
 class _LabelFields(NamedTuple):
-    """The fields of a label: those that are told, the keys that are made of these, and all others."""
+    """The fields of a label: keys are made of what is told, and all others are alike. `statement` inserts labels."""
 
-    told: list[Any]
-    keys: list[Any]
-    alike: list[Any]
     moments: list[str]  # of those that are told
     pick: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    keys: list[Any]
+    types: list[str]
+    alike: list[Any]
+    statement: str
 
 
 @cache
 def _fields_of_label(differing: frozenset[str]) -> _LabelFields:
+    """By the names of the fields that are told."""
     fields: list[Any] = [field for field in Label._meta.concrete_fields if not field.primary_key]  # noqa: SLF001
     told = [field for field in fields if field.attname in differing]
     keys = [field for field in fields if isinstance(field, SearchKey) and field.of in differing]
+    alike = [field for field in fields if field not in told and field not in keys]
     return _LabelFields(
-        told=told,
-        keys=keys,
-        alike=[field for field in fields if field not in told and field not in keys],
         moments=[field.attname for field in told if isinstance(field, DateTimeField)],
         pick=itemgetter(*(field.attname for field in told)),
+        keys=keys,
+        types=[_type_of(field) for field in (*told, *keys)],
+        alike=alike,
+        statement=_RECORD.format(
+            columns=", ".join(field.column for field in (*told, *keys, *alike)),
+            told=", ".join(f"wanted.column{number}" for number in range(1, len(told) + len(keys) + 1)),
+            alike=places(alike),
+            wanted="{wanted}",
+        ),
     )
 
 
