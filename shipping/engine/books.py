@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from shipping.carriers.port import CarrierError, Purchase, Rejected, VoidAnswer
-from shipping.engine.claims import claim_and_reserve, let_go
+from shipping.engine.claims import claim, let_go, reserve
 from shipping.engine.files import pick_files, settle_file
 from shipping.engine.letters import (
     Claim,
@@ -173,7 +173,8 @@ def _tick(job_id: int, inbox: Inbox, wishes: Wishes, run_id: int | None, before:
     standing = _standing(job, run_id, beating)
     letters: list[Letter] = []
     if run_id is not None and standing is Standing.go_on:
-        letters += claim_and_reserve(job, run_id, wishes.ready, wishes.preparations, live=live, now=now, before=before)
+        letters += claim(job, run_id, wishes.ready, now, before)
+        letters += reserve(job, run_id, live, wishes.preparations)
     working = standing in (Standing.go_on, Standing.sweeping)
     letters += _errands(job, live, wishes.errands, now, working=working)
     if complete_if_done(job):

@@ -1,6 +1,6 @@
 """Claiming: the durable note, before any money moves, that a run is about to buy a row. Under the job's lock."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.conf import settings
 
@@ -9,7 +9,6 @@ from shipping.engine.letters import Claim, Letter, Preparation, Ready
 from shipping.engine.settle import settle_rejected_preparation
 from shipping.engine.together import (
     Reserved,
-    Suspect,
     claim_rows,
     owners_of,
     reserve_rows,
@@ -21,35 +20,18 @@ from shipping.models.row import order_for_carrier
 from shipping.states import RowStatus
 
 
-def claim_and_reserve(
-    job: Job,
-    run_id: int,
-    ready: Collection[Ready],
-    preparations: int,
-    *,
-    live: Collection[int],
-    now: float,
-    before: float,
-) -> list[Letter]:
-    """Claim what is prepared, and keep rows to be prepared next: the letters that may be sent once it is committed."""
-    if not ready and preparations <= 0:
-        return []
-    suspect = suspects(job.pk)
-    claims = _claim(job, run_id, _suspect_alone(ready, suspect), now, before)
-    claimed = {letter.row_id for letter in claims}
-    let_go(job, run_id, (each.preparation.row_id for each in ready if each.preparation.row_id not in claimed))
-    # Claiming makes no row a suspect.
-    return [*claims, *_reserve(job, run_id, live, preparations, suspects(job.pk) if suspect else [])]
-
-
-def _claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: float) -> list[Claim]:
+def claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: float) -> list[Letter]:
     """Claim rows that this run has prepared. Only what is returned here may be bought."""
+    if not ready:
+        return []
+    possible = _suspect_alone(job, ready)
     by_handle: dict[str, Ready] = {}
-    for each in ready:
+    for each in possible:
         by_handle.setdefault(each.prepared.handle, each)
     wanted = {each.preparation.row_id: each for each in by_handle.values()}
     numbers = claim_rows(run_id, wanted.values(), now + settings.REQUEST_TIMEOUT_SECONDS)
-    _refuse_foreign_handles(job, [each for each in ready if each.preparation.row_id not in numbers], by_handle)
+    _refuse_foreign_handles(job, [each for each in possible if each.preparation.row_id not in numbers], by_handle)
+    let_go(job, run_id, (each.preparation.row_id for each in ready if each.preparation.row_id not in numbers))
     return [
         Claim(
             job_id=job.pk,
@@ -68,10 +50,10 @@ def _claim(job: Job, run_id: int, ready: Collection[Ready], now: float, before: 
     ]
 
 
-def _suspect_alone(ready: Collection[Ready], suspect: Collection[Suspect]) -> Collection[Ready]:
-    """While a suspect row waits, nothing but a suspect row is claimed: `_reserve` gives out one at a time."""
-    waiting = {row.pk for row in suspect if row.status == RowStatus.pending}
-    return [each for each in ready if each.preparation.row_id in waiting] if waiting else ready
+def _suspect_alone(job: Job, ready: Collection[Ready]) -> Collection[Ready]:
+    """While a suspect row waits, nothing but a suspect row is claimed: `reserve` gives out one at a time."""
+    suspect = {row.pk for row in suspects(job.pk) if row.status == RowStatus.pending}
+    return [each for each in ready if each.preparation.row_id in suspect] if suspect else ready
 
 
 def let_go(job: Job, run_id: int, row_ids: Iterable[int]) -> None:
@@ -98,29 +80,28 @@ def _refuse_foreign_handles(job: Job, unclaimed: Collection[Ready], by_handle: M
         settle_rejected_preparation(job, row, error)
 
 
-def _reserve(
-    job: Job, run_id: int, live: Collection[int], limit: int, suspect: Collection[Suspect]
-) -> Iterator[Preparation]:
+def reserve(job: Job, run_id: int, live: Collection[int], limit: int) -> list[Letter]:
     """Keep the next pending rows in file order for this run, so that live siblings (`live`, this run among them) leave
     them alone. A dead run's rows are free. Suspect rows go first, and each of them alone in the job.
     """
-    chosen = _next_suspect(suspect, live) if suspect else None
-    if limit <= 0 or (chosen is not None and not chosen):
-        return
+    if limit <= 0:
+        return []
+    chosen = _next_suspect(job, live)
+    if chosen is not None and not chosen:
+        return []
     rows = reserve_rows(job.pk, run_id, live, limit, only=chosen[0] if chosen else None)
     if not rows:
-        return
+        return []
     sender = sender_address(job.sender_id)
-    for row in rows:
-        letter = _preparation(job, run_id, row, sender)
-        if letter is not None:
-            yield letter
+    letters = (_preparation(job, run_id, row, sender) for row in rows)
+    return [letter for letter in letters if letter is not None]
 
 
-def _next_suspect(suspect: Collection[Suspect], live: Collection[int]) -> list[int] | None:
+def _next_suspect(job: Job, live: Collection[int]) -> list[int] | None:
     """The suspect row (its id) that is to be tried now; none while anything else is in a living worker's hands, so that
     it is alone there; None when the job has no suspect row to try.
     """
+    suspect = suspects(job.pk)
     if any(row.run_id in live for row in suspect):
         return []
     waiting = [row.pk for row in suspect if row.status == RowStatus.pending]
