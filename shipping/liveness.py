@@ -65,7 +65,7 @@ def _start_ticks_and_state(pid: int) -> tuple[int, str] | None:
 
 def is_gone(identity: ProcessIdentity) -> bool:
     """Whether a process has certainly ended. "Can't tell" (another host, no rights) counts as alive."""
-    if identity.host != _this_host():
+    if identity.host != _this_host() or identity == this_process():
         return False
     try:
         found = _start_ticks_and_state(identity.pid)

@@ -251,10 +251,11 @@ def record_labels(pattern: Label, differing: Sequence[Mapping[str, Any]]) -> dic
     ids, of those that it did insert.
     """
     fields = _fields_of_label(frozenset(differing[0]))
-    values = [
-        (*fields.pick(_moments_adapted(each, fields.moments)), *(key.make(each[key.of]) for key in fields.keys))
-        for each in differing
-    ]
+    moment = cache(connection.ops.adapt_datetimefield_value)
+    values = []
+    for each in differing:
+        adapted = {name: moment(each[name]) for name in fields.moments}
+        values.append((*fields.pick({**each, **adapted}), *[key.make(each[key.of]) for key in fields.keys]))
     table, given = as_table(values, fields.types)
     shared = [field.get_db_prep_save(field.pre_save(pattern, add=True), connection) for field in fields.alike]
     return dict(rows_of(fields.statement.format(wanted=table), [*shared, *given]))
@@ -291,11 +292,6 @@ def _fields_of_label(differing: frozenset[str]) -> _LabelFields:
             wanted="{wanted}",
         ),
     )
-
-
-def _moments_adapted(values: Mapping[str, Any], moments: Sequence[str]) -> dict[str, Any]:
-    adapted = connection.ops.adapt_datetimefield_value
-    return {**values, **{name: adapted(values[name]) for name in moments}}
 
 
 def _type_of(field: Any) -> str:

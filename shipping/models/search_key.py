@@ -54,6 +54,8 @@ def search_keys(*, recipient: str, order_reference: str) -> dict[str, str]:
 
 
 def _words(text: str) -> list[str]:
+    if text.isascii() and text.isalnum():
+        return [text.lower()]
     folded = text.casefold()
     if not folded.isascii():
         spread = unicodedata.normalize("NFKD", folded)
