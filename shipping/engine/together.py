@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from shipping.carriers.port import Address
 from shipping.engine.letters import Ready
-from shipping.engine.statements import as_table, places, rows_of
+from shipping.engine.statements import as_table, only_among, places, rows_of
 from shipping.models import Job, Label
 from shipping.models.row import SUSPECT_CRASHES
 from shipping.models.search_key import SearchKey
@@ -54,7 +54,7 @@ WHERE shipping_row.id = wanted.column1 AND shipping_row.attempt = wanted.column2
     AND NOT COALESCE((
         SELECT owner.id <> shipping_row.id FROM shipping_row AS owner
         WHERE owner.account = shipping_row.account AND owner.handle = wanted.column3
-    ), false)
+    ), false){among}
 RETURNING id, claims
 """
 _IN_FLIGHT = """
@@ -234,7 +234,8 @@ def claim_rows(run_id: int, ready: Collection[Ready], due: float) -> dict[int, i
         return {}
     claimed_at = connection.ops.adapt_datetimefield_value(timezone.now())
     table, told = as_table(wanted, ("bigint", "integer", "text"))
-    return dict(rows_of(_CLAIM.format(wanted=table), [due, claimed_at, *told, run_id]))
+    among, ids = only_among([each.preparation.row_id for each in ready])
+    return dict(rows_of(_CLAIM.format(wanted=table, among=among), [due, claimed_at, *told, run_id, *ids]))
 
 
 def rows_in_flight(row_ids: Collection[int]) -> dict[int, InFlight]:
