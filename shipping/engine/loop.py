@@ -28,6 +28,10 @@ BREATH_SECONDS = 0.03
 ERRANDS_WHILE_BUYING_SECONDS = 0.05
 # Answers that come within this of each other share one transaction, and its fsync.
 LONGEST_LINGER_SECONDS = 0.01
+# A run claims no more rows ahead than so many times the width.
+WIDTHS_AHEAD = 3
+
+FOR_A_PURCHASE = (Preparation, Claim)
 
 
 class InternalError(CarrierError):
@@ -121,7 +125,7 @@ class RunLoop:
 
     def _sort(self, reply: Reply) -> None:
         letter, outcome = reply.letter, reply.outcome
-        if isinstance(letter, Preparation | Claim):
+        if isinstance(letter, FOR_A_PURCHASE):
             self.out.pop(id(letter), None)
             self._note(letter, outcome)
         if isinstance(letter, Preparation) and isinstance(outcome, Prepared):
@@ -132,7 +136,7 @@ class RunLoop:
     def _note(self, letter: Preparation | Claim, outcome: object) -> None:
         trouble = self.buying if isinstance(letter, Claim) else self.preparing
         trouble.note(outcome)
-        if trouble.too_long() and isinstance(outcome, CarrierError) and self.halting is None:
+        if isinstance(outcome, CarrierError) and self.halting is None and trouble.too_long():
             self.halting = (outcome, letter.number)
 
     # --- What goes out -----------------------------------------------------------------------------------
@@ -219,7 +223,7 @@ class RunLoop:
             if isinstance(reply.letter, Claim) and isinstance(reply.outcome, Purchase)
         ]
         if self.inbox:
-            self.ahead = min(2 * len(bought), 3 * settings.SHIP_CONCURRENCY)
+            self.ahead = min(2 * len(bought), WIDTHS_AHEAD * settings.SHIP_CONCURRENCY)
         self.inbox.clear()
         self.standing = outcome.standing
         self.beat_at = now + settings.HEARTBEAT_SECONDS
@@ -233,7 +237,7 @@ class RunLoop:
             self.ready = [each for each in self.ready if id(each) not in considered]
         for letter in outcome.letters:
             self._send(letter)
-        ran_errand = any(not isinstance(letter, Preparation | Claim) for letter in outcome.letters)
+        ran_errand = any(not isinstance(letter, FOR_A_PURCHASE) for letter in outcome.letters)
         if wishes.errands and not ran_errand:
             self.errands_at = now + ERRANDS_EVERY_SECONDS
         if any(purchase.has_file for purchase in bought):
@@ -276,7 +280,7 @@ class RunLoop:
             # The attempt's handle is pinned: there is nothing to prepare.
             self.ready.append(Ready(preparation=letter, prepared=Prepared(handle=letter.handle)))
             return
-        if isinstance(letter, Preparation | Claim):
+        if isinstance(letter, FOR_A_PURCHASE):
             self.out[id(letter)] = letter
         self.wire.send(letter)
 

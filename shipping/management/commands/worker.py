@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.crypto import get_random_string
 
+from shipping.engine.process import collect_garbage_rarely
 from shipping.engine.worker import ShippingWorker
 
 
@@ -20,6 +21,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, until_idle: bool, **options: Any) -> None:
+        collect_garbage_rarely()
         worker_id = get_random_string(16)
         if settings.TASK_ENGINE == "celery":
             self._work_for_celery(worker_id, until_idle=until_idle)
