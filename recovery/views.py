@@ -45,8 +45,13 @@ JOBS_ON_A_PAGE = 10
 @page()
 def desk(request: PageRequest) -> HttpResponseBase:
     """All interrupted jobs, the one interrupted last first, and those that wait for rows to be decided."""
-    context = desk_context(Paginator(JobService().interrupted_jobs(), JOBS_ON_A_PAGE).get_page(request.GET.get("page")))
+    jobs = Paginator(JobService().interrupted_jobs(), JOBS_ON_A_PAGE)
+    # The banner says how many there are; which jobs are interrupted is what takes long.
+    now = read_banner()
+    jobs.count = now.count
+    context = desk_context(jobs.get_page(request.GET.get("page")))
     if not wants_fragment(request):
+        context |= {"interrupted_banner": now, "interrupted_count": now.count}
         return render(request, "recovery/desk.html", context)
     return nothing_new(request, context["version"]) or render(request, "recovery/desk_jobs.html", context)
 

@@ -171,8 +171,9 @@ class LockedJob:
 
 @cache
 def _fields_of_job(names: tuple[str, ...]) -> list[tuple[Any, list[Any]]]:
-    """The fields, each with what makes its values of those that the database tells."""
-    fields: list[Any] = [Job._meta.get_field(name) for name in ("id", *names)]  # noqa: SLF001
+    """The fields in the model's order, each with what makes its values of those that the database tells."""
+    about = Job._meta  # noqa: SLF001
+    fields: list[Any] = sorted((about.get_field(name) for name in ("id", *names)), key=about.concrete_fields.index)
     convert = connection.ops.get_db_converters
     return [(field, [*convert(field.cached_col), *field.get_db_converters(connection)]) for field in fields]
 

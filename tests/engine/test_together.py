@@ -1,16 +1,18 @@
 """Many rows in one statement: each goes by its own guard, and what is not plain is settled one by one."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from shipping.carriers.port import Prepared, Rejected
 from shipping.engine import books
 from shipping.engine.letters import Claim, Inbox, Ready, Reply
 from shipping.engine.settle import settle_purchase
-from shipping.engine.together import InFlight, complete_rows
+from shipping.engine.together import InFlight, LockedJob, complete_rows
 from shipping.models import Job, Label, Row
 from shipping.models.search_key import reference_key, reversed_key
 from shipping.rows import IllegalRowMove
@@ -111,3 +113,46 @@ def test_what_is_recorded_together_is_what_it_would_be_alone() -> None:
     kept = ("status", "claims", "run_id", "due", "crashes", "questions_failed", "error_code", "failed_epoch", "answer")
     assert [getattr(first, name) for name in kept] == [getattr(second, name) for name in kept]
     assert_counters_equal_rows(job)
+
+
+def test_whatever_a_carrier_calls_things_is_recorded_as_it_says() -> None:
+    job = make_job(rows=2)
+    claims = claim(started_run(job), 2)
+    for each in claims:
+        bought = purchase(each, purchase_id=f"""{each.row_id} "it's" {{0}} %s \\ \u00fc \u2028""")
+        odd = replace(bought, service='"Größe" \\n {wanted} %s', tracking_number="94 00'", bought_at=timezone.now())
+        answer(each, odd)
+        label = row_of(job, each.number).label
+        assert label is not None
+        assert (label.purchase_id, label.service) == (odd.purchase_id, odd.service)
+        assert (label.tracking_number, label.tracking_key, label.bought_at) == ("94 00'", "9400", odd.bought_at)
+
+
+def test_of_a_locked_job_only_what_was_changed_is_written() -> None:
+    job = make_job(rows=1)
+    Job.objects.filter(pk=job.pk).update(ended_at=timezone.now(), error_row_number=7)
+    names = ("stop_on_error", "status", "sender", "processed_rows", "error_row_number", "ended_at")
+    with transaction.atomic():
+        locked = LockedJob(job.pk, names)
+        found = Job.objects.get(pk=job.pk)
+        assert locked.job == found
+        assert {name: getattr(locked.job, name) for name in names} == {name: getattr(found, name) for name in names}
+        with CaptureQueriesContext(
+            connection,
+        ) as nothing:
+            locked.save()
+        locked.job.processed_rows = 1
+        locked.job.ended_at = None
+        with CaptureQueriesContext(connection) as something:
+            locked.save()
+    assert not nothing.captured_queries
+    assert [query["sql"].partition(" WHERE ")[0] for query in something.captured_queries] == [
+        "UPDATE shipping_job SET processed_rows = 1, ended_at = NULL"
+    ]
+    found.refresh_from_db()
+    assert (found.processed_rows, found.ended_at, found.error_row_number) == (1, None, 7)
+
+
+def test_a_job_that_there_is_not_is_not_locked() -> None:
+    with pytest.raises(Job.DoesNotExist), transaction.atomic():
+        LockedJob(0, ["status"])
