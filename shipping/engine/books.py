@@ -39,7 +39,7 @@ from shipping.engine.settle import (
     settle_rejected_preparation,
 )
 from shipping.engine.sweep import drop_unsent_voids, sweep_chunk
-from shipping.engine.together import LockedJob, beat, started_runs
+from shipping.engine.together import LockedJob, beat, release_rows, started_runs
 from shipping.engine.turns import should_give_way
 from shipping.engine.voids import pick_voids, settle_void
 from shipping.liveness import ProcessIdentity, beats, may_start
@@ -307,8 +307,7 @@ def end_run(
     job = Job.objects.lock(run.job_id)
     if error is not None and job.epoch == run.epoch:
         halt(job, error, row_number)
-    # Not by job: the index on `run` finds the few rows at once.
-    Row.objects.pending().filter(run=run_id).update(run=None)
+    release_rows(run_id)
     ended = _end(run_id, reason)
     goes_on = job.status == JobStatus.running and not job.error_code and job.epoch == run.epoch
     if ended and reason == RunEnd.handed_over and goes_on:

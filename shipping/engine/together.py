@@ -42,6 +42,7 @@ WHERE status = 'pending' AND id IN (
 )
 RETURNING id, number, attempt, handle, "order"
 """
+_RELEASE = "UPDATE shipping_row SET run_id = NULL WHERE run_id = %s AND status || '' = 'pending'"
 _OWNERS = "SELECT handle, id FROM shipping_row WHERE account = %s AND handle IN ({handles})"
 _CLAIM = """
 UPDATE shipping_row
@@ -216,6 +217,12 @@ def reserve_rows(job_id: int, run_id: int, live: Collection[int], limit: int, *,
     # Both drivers hand out the JSON as it is stored.
     rows = [Reserved(pk, number, attempt, handle, json.loads(order)) for pk, number, attempt, handle, order in found]
     return sorted(rows, key=lambda row: row.number)
+
+
+def release_rows(run_id: int) -> None:
+    """Let go of all rows that a run has reserved and not claimed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RELEASE, [run_id])
 
 
 def owners_of(account: str, handles: Collection[str]) -> list[tuple[str, int]]:
