@@ -15,7 +15,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="*", choices=list(BENCHMARKS), default=list(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (3)")
-    parser.add_argument("--rows", type=int, default=3_000, help="rows of a batch of Onceship (3000)")
+    parser.add_argument("--rows", type=int, default=6_000, help="rows of a batch of Onceship (6000)")
     parser.add_argument("--peer-rows", type=int, default=600, help="rows of a batch of a peer (600)")
     parser.add_argument("--kills", type=int, default=10, help="SIGKILLs in a batch of 1,000 rows (10)")
     parser.add_argument("--largest", type=int, default=10_000, help="the largest batch of the growth (10000)")

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[1]
-CHILD_SECONDS = 900.0
+CHILD_SECONDS = 3600.0
 
 
 def start_worker(command: Sequence[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
