@@ -28,8 +28,10 @@ BREATH_SECONDS = 0.03
 ERRANDS_WHILE_BUYING_SECONDS = 0.05
 # Answers that come within this of each other share one transaction, and its fsync.
 LONGEST_LINGER_SECONDS = 0.01
-# A run claims no more rows ahead than so many times the width.
-WIDTHS_AHEAD = 3
+# A run claims no more rows ahead than so many times the width, and than so many: what comes back at once, is claimed and
+# is reserved in one transaction is less than its thousand rows.
+WIDTHS_AHEAD = 7
+ROWS_AHEAD = 192
 
 FOR_A_PURCHASE = (Preparation, Claim)
 
@@ -107,7 +109,8 @@ class RunLoop:
         with those that are here; returns replies that are for other jobs.
         """
         others: list[Reply] = []
-        most = settings.SHIP_CONCURRENCY + self._ahead
+        # The wire has the other half to do during the transaction.
+        most = (settings.SHIP_CONCURRENCY + self._ahead) // 2
         until = local_seconds() + min(self.tick_seconds, LONGEST_LINGER_SECONDS)
         while 0 < len(self.inbox) < most and self._claims_out:
             replies = self.wire.collect(until - local_seconds())
@@ -223,7 +226,7 @@ class RunLoop:
             if isinstance(reply.letter, Claim) and isinstance(reply.outcome, Purchase)
         ]
         if self.inbox:
-            self.ahead = min(2 * len(bought), WIDTHS_AHEAD * settings.SHIP_CONCURRENCY)
+            self.ahead = min(2 * len(bought), WIDTHS_AHEAD * settings.SHIP_CONCURRENCY, ROWS_AHEAD)
         self.inbox.clear()
         self.standing = outcome.standing
         self.beat_at = now + settings.HEARTBEAT_SECONDS
