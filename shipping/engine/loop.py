@@ -28,8 +28,8 @@ BREATH_SECONDS = 0.03
 ERRANDS_WHILE_BUYING_SECONDS = 0.05
 # Answers that come within this of each other share one transaction, and its fsync.
 LONGEST_LINGER_SECONDS = 0.01
-# A run claims no more rows ahead than so many times the width, and than so many: what comes back at once, is claimed and
-# is reserved in one transaction is less than its thousand rows.
+# A run claims no more rows ahead than so many times the width, and than so many: what comes back, is claimed and is
+# reserved in one transaction is less than its thousand rows.
 WIDTHS_AHEAD = 7
 ROWS_AHEAD = 192
 
