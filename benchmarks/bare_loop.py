@@ -23,7 +23,7 @@ from benchmarks.carriers import COST_CENTS
 
 CONCURRENCY = 16
 # Where answers take no time, as many rows to a transaction as a run of the engine comes to.
-GROUP = 8 * CONCURRENCY
+GROUP = 4 * CONCURRENCY
 
 Answer = tuple[int, str, str]  # row id, purchase id, tracking number
 

@@ -47,11 +47,11 @@ def desk(request: PageRequest) -> HttpResponseBase:
     """All interrupted jobs, the one interrupted last first, and those that wait for rows to be decided."""
     jobs = Paginator(JobService().interrupted_jobs(), JOBS_ON_A_PAGE)
     # The banner says how many there are; which jobs are interrupted is what takes long.
-    now = read_banner()
-    jobs.count = now.count
+    interrupted = read_banner()
+    jobs.count = interrupted.count
     context = desk_context(jobs.get_page(request.GET.get("page")))
     if not wants_fragment(request):
-        context |= {"interrupted_banner": now, "interrupted_count": now.count}
+        context |= {"interrupted_banner": interrupted, "interrupted_count": interrupted.count}
         return render(request, "recovery/desk.html", context)
     return nothing_new(request, context["version"]) or render(request, "recovery/desk_jobs.html", context)
 

@@ -48,7 +48,8 @@ from shipping.models.clock import book_now, local_seconds
 from shipping.runs import end_runs, issue_run, note_crashes, record
 from shipping.states import EventKind, JobStatus, RowStatus, RunEnd, Sweep
 
-# What a tick reads of a job and writes back: all that engines and choices change, and not what the file was.
+# What a tick reads of a job and, where it changed, writes back: all that engines and choices change, and not what the
+# file was.
 _OF_A_JOB = (
     "code", "carrier", "sender", "stop_on_error", "status", "epoch", "error_code", "error_message", "error_row_number",
     "sweep", "sweep_next_row", "sweep_mark", "sweep_void", "total_rows", "processed_rows", "successful_rows",

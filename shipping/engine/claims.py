@@ -7,14 +7,7 @@ from django.conf import settings
 from shipping.carriers.port import Address, Rejected
 from shipping.engine.letters import Claim, Letter, Preparation, Ready
 from shipping.engine.settle import settle_rejected_preparation
-from shipping.engine.together import (
-    Reserved,
-    claim_rows,
-    owners_of,
-    reserve_rows,
-    sender_address,
-    suspects,
-)
+from shipping.engine.together import Reserved, claim_rows, owners_of, reserve_rows, sender_address, suspects
 from shipping.models import Job, Row
 from shipping.models.row import order_for_carrier
 from shipping.states import RowStatus

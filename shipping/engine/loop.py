@@ -7,6 +7,7 @@ from django.conf import settings
 
 from shipping.carriers.port import CarrierError, Prepared, Purchase
 from shipping.engine import books, filing
+from shipping.engine.ahead import Ahead
 from shipping.engine.books import CommitUnknown, Outcome, Standing, Wishes
 from shipping.engine.letters import Claim, Inbox, Letter, Preparation, Ready, Reply
 from shipping.engine.pacing import pacer_of
@@ -28,10 +29,6 @@ BREATH_SECONDS = 0.03
 ERRANDS_WHILE_BUYING_SECONDS = 0.05
 # Answers that come within this of each other share one transaction, and its fsync.
 LONGEST_LINGER_SECONDS = 0.01
-# A run claims no more rows ahead than so many times the width, and than so many: what comes back, is claimed and is
-# reserved in one transaction is less than its thousand rows.
-WIDTHS_AHEAD = 7
-ROWS_AHEAD = 192
 
 FOR_A_PURCHASE = (Preparation, Claim)
 
@@ -66,9 +63,7 @@ class RunLoop:
         self.beat_at = 0.0
         self.errands_at = 0.0
         self.tick_seconds = 0.0
-        # Purchases that are claimed beyond the width, and wait in line: twice as many as came back during the last
-        # turn, so that no thread of the wire has to wait for a commit.
-        self.ahead = 0
+        self.ahead = Ahead(settings.SHIP_CONCURRENCY, settings.RUNS_PER_JOB)
         self.prepares_in_place = prepares_in_place(run.job.carrier)
 
     def work(self) -> RunEnd:
@@ -160,7 +155,7 @@ class RunLoop:
     @property
     def _ahead(self) -> int:
         """How many purchases may wait in line: none while the width is less than the settings say."""
-        return self.ahead if self._width == settings.SHIP_CONCURRENCY else 0
+        return self.ahead.rows if self._width == settings.SHIP_CONCURRENCY else 0
 
     @property
     def _claims_out(self) -> int:
@@ -225,8 +220,8 @@ class RunLoop:
             for reply in self.inbox
             if isinstance(reply.letter, Claim) and isinstance(reply.outcome, Purchase)
         ]
-        if self.inbox:
-            self.ahead = min(2 * len(bought), WIDTHS_AHEAD * settings.SHIP_CONCURRENCY, ROWS_AHEAD)
+        answered = sum(isinstance(reply.letter, Claim) for reply in self.inbox)
+        self.ahead.note(answered, len(bought))
         self.inbox.clear()
         self.standing = outcome.standing
         self.beat_at = now + settings.HEARTBEAT_SECONDS

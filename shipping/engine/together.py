@@ -6,7 +6,8 @@ and of rows that ship in a millisecond each, putting the statements together wou
 They mean the same on SQLite (3.35 or newer) and PostgreSQL. Under the job's lock.
 
 How they find their rows must not depend on what a database believes of its tables, which of a new job is nothing yet:
-rows are sought by their ids, and what else is asked of them is written so that no index is there for it.
+rows whose ids are known are sought by these, and what else is asked of them is written so that no index is there for
+it.
 """
 
 import json
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, cast
 
 from django.db import connection
 from django.db.models import DateTimeField
+from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
 from shipping.carriers.port import Address
@@ -139,7 +141,9 @@ class LockedJob:
     """
 
     def __init__(self, pk: int, names: Sequence[str]) -> None:
-        """Raises Job.DoesNotExist; must be called inside `transaction.atomic()`."""
+        """Raises Job.DoesNotExist, and TransactionManagementError outside of `transaction.atomic()`."""
+        if not connection.in_atomic_block:
+            raise TransactionManagementError("A job is locked inside a transaction.")
         fields = _fields_of_job(tuple(names))
         columns = ", ".join(field.column for field, _converters in fields)
         # On SQLite the IMMEDIATE transaction already is the lock.
@@ -155,7 +159,7 @@ class LockedJob:
         self.job = Job.from_db(connection.alias, [field.attname for field in self._fields], self._read)
 
     def save(self) -> None:
-        """Write down what was changed."""
+        """Write down what was changed. Fields that were not read must not be."""
         values = [getattr(self.job, field.attname) for field in self._fields]
         changed = [
             (field, value)

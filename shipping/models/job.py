@@ -24,7 +24,8 @@ def new_job_code() -> str:
 class JobQuerySet(models.QuerySet["Job"]):
     def lock(self, pk: int) -> "Job":
         """The job, locked until the transaction ends. Every write to its rows, runs, labels and counters goes
-        through here first. On SQLite the IMMEDIATE transaction already is the lock.
+        through here first, or, in the engine's ticks, through `LockedJob`. On SQLite the IMMEDIATE transaction already
+        is the lock.
 
         Raises Job.DoesNotExist; must be called inside `transaction.atomic()`.
         """

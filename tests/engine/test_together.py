@@ -137,9 +137,7 @@ def test_of_a_locked_job_only_what_was_changed_is_written() -> None:
         found = Job.objects.get(pk=job.pk)
         assert locked.job == found
         assert {name: getattr(locked.job, name) for name in names} == {name: getattr(found, name) for name in names}
-        with CaptureQueriesContext(
-            connection,
-        ) as nothing:
+        with CaptureQueriesContext(connection) as nothing:
             locked.save()
         locked.job.processed_rows = 1
         locked.job.ended_at = None

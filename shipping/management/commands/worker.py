@@ -21,11 +21,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, until_idle: bool, **options: Any) -> None:
-        collect_garbage_rarely()
         worker_id = get_random_string(16)
         if settings.TASK_ENGINE == "celery":
             self._work_for_celery(worker_id, until_idle=until_idle)
             return
+        collect_garbage_rarely()
         worker = ShippingWorker(worker_id=worker_id, until_idle=until_idle)
         worker.configure_signals()
         worker.run()
@@ -35,6 +35,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "--until-idle is for TASK_ENGINE=database: nobody can tell when a broker's queue is empty."
             )
+        collect_garbage_rarely()
         # Here, not above: without a broker, its libraries need not be installed.
         from shipping.engine.celery_worker import CeleryWorker
         from shipping.project.celery import app
