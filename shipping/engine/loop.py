@@ -104,8 +104,7 @@ class RunLoop:
         with those that are here; returns replies that are for other jobs.
         """
         others: list[Reply] = []
-        # The wire has the other half to do during the transaction.
-        most = (settings.SHIP_CONCURRENCY + self._ahead) // 2
+        most = settings.SHIP_CONCURRENCY + self._ahead
         until = local_seconds() + min(self.tick_seconds, LONGEST_LINGER_SECONDS)
         while 0 < len(self.inbox) < most and self._claims_out:
             replies = self.wire.collect(until - local_seconds())
