@@ -123,10 +123,14 @@ _BUY = (
     ),
 )
 
+# When the second answers are settled, a row is left: three are settled first, then at most the three in the air and
+# three that waited in line.
+_LONGER_BATCH = Scene(arrange=batch(10), ends=Ends(bought=10, charges=10))
+
 _SETTLE = (
     Flow(
         "settle",
-        _BATCH,
+        _LONGER_BATCH,
         (
             *around_commit("bought", ANSWERS),
             *around_commit("later rows", ANSWERS, nth=2),
