@@ -17,4 +17,4 @@ def interrupted_jobs(request: HttpRequest) -> dict[str, Any]:
     def interrupted_banner() -> Banner:
         return read_banner() if may_see_banner(getattr(request, "user", None)) else Banner()
 
-    return {"interrupted_banner": interrupted_banner, "interrupted_count": lambda: interrupted_banner().count}
+    return {"interrupted_banner": interrupted_banner, "interrupted_count": lambda: interrupted_banner().number}

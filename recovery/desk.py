@@ -8,7 +8,8 @@ from typing import Any
 from django.core.paginator import Page
 from django.db.models import OuterRef, Subquery
 
-from recovery.incident import ago, since, telling_runs, why
+from recovery.banner import Interrupted
+from recovery.incident import ago, telling_runs, why
 from shipping.models import Job, Label
 from shipping.services import JobService
 from shipping.views.live import version_of
@@ -49,8 +50,16 @@ class WaitingLine:
         return self.bar.counts.get("review", 0)
 
 
-def desk_lines(jobs: Sequence[Job]) -> list[DeskLine]:
-    """Lines for jobs that `interrupted_jobs()` gave, in a fixed number of queries."""
+def list_interrupted() -> list[Interrupted]:
+    """All interrupted jobs, the one interrupted last first, each by what names it."""
+    return [Interrupted(*values) for values in JobService().interrupted_jobs().values_list(*Interrupted._fields)]
+
+
+def desk_lines(interrupted: Sequence[Interrupted]) -> list[DeskLine]:
+    """Lines for these jobs, but for those that have ended since, in a fixed number of queries."""
+    found = Job.objects.running().in_bulk([each.pk for each in interrupted])
+    jobs = [found[each.pk] for each in interrupted if each.pk in found]
+    heard_of = {each.pk: each.last_sign_at for each in interrupted}
     newest = Label.objects.filter(job=OuterRef("pk")).order_by("-pk").values("pk")[:1]
     keys = dict(Job.objects.filter(pk__in=[job.pk for job in jobs]).values_list("pk", Subquery(newest)))
     labels = Label.objects.select_related("row").in_bulk([key for key in keys.values() if key])
@@ -58,8 +67,8 @@ def desk_lines(jobs: Sequence[Job]) -> list[DeskLine]:
     return [
         DeskLine(
             job=job,
-            since=since(job),
-            ago=ago(since(job)),
+            since=heard_of[job.pk],
+            ago=ago(heard_of[job.pk]),
             why=why(job, runs.get(job.pk)),
             last_label=labels.get(keys.get(job.pk) or 0),
             bar=bars[job.pk],
@@ -68,7 +77,7 @@ def desk_lines(jobs: Sequence[Job]) -> list[DeskLine]:
     ]
 
 
-def desk_context(page: Page[Job]) -> dict[str, Any]:
+def desk_context(page: Page[Interrupted]) -> dict[str, Any]:
     """All that the desk shows of one page of interrupted jobs, with the version of it."""
     service = JobService()
     waiting = list(service.jobs_waiting_for_person()[: WAITING_SHOWN + 1])

@@ -15,10 +15,10 @@ from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.translation import gettext as _
 
-from recovery.banner import may_see_banner, read_banner
+from recovery.banner import Banner, may_see_banner, read_banner
 from recovery.choices import handle_recovery_choice
 from recovery.confirmation import RecoveryChoice, confirmed_facts
-from recovery.desk import desk_context
+from recovery.desk import desk_context, list_interrupted
 from recovery.forms import RestartForm, ResumeForm
 from recovery.offers import offers_context, own_choice, restart_context
 from recovery.plan import plan_restart
@@ -45,13 +45,12 @@ JOBS_ON_A_PAGE = 10
 @page()
 def desk(request: PageRequest) -> HttpResponseBase:
     """All interrupted jobs, the one interrupted last first, and those that wait for rows to be decided."""
-    jobs = Paginator(JobService().interrupted_jobs(), JOBS_ON_A_PAGE)
-    # The banner says how many there are; which jobs are interrupted is what takes long.
-    interrupted = read_banner()
-    jobs.count = interrupted.count
-    context = desk_context(jobs.get_page(request.GET.get("page")))
+    # Which jobs are interrupted is what takes long, so it is asked once, for the page, its number and the banner.
+    interrupted = list_interrupted()
+    context = desk_context(Paginator(interrupted, JOBS_ON_A_PAGE).get_page(request.GET.get("page")))
     if not wants_fragment(request):
-        context |= {"interrupted_banner": interrupted, "interrupted_count": interrupted.count}
+        now = Banner.of(interrupted)
+        context |= {"interrupted_banner": now, "interrupted_count": now.number}
         return render(request, "recovery/desk.html", context)
     return nothing_new(request, context["version"]) or render(request, "recovery/desk_jobs.html", context)
 

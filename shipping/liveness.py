@@ -122,12 +122,13 @@ def _told_apart(beating: RunQuerySet) -> tuple[list[int], list[int]]:
     """The ids of runs that beat within a lease: of those whose process may live, and of those whose process has
     certainly ended. Each process is looked at once, however many runs name it.
     """
-    gone = cache(is_gone)
+    runs_by_process: dict[tuple[str, int, int], list[int]] = {}
+    for pk, host, pid, start_ticks in beating.values_list("pk", "host", "pid", "pid_start_ticks"):
+        runs_by_process.setdefault((host, pid or 0, start_ticks or 0), []).append(pk)
     live: list[int] = []
     dead: list[int] = []
-    for pk, host, pid, start_ticks in beating.values_list("pk", "host", "pid", "pid_start_ticks"):
-        identity = ProcessIdentity(host=host, pid=pid or 0, start_ticks=start_ticks or 0)
-        (dead if gone(identity) else live).append(pk)
+    for process, pks in runs_by_process.items():
+        (dead if is_gone(ProcessIdentity(*process)) else live).extend(pks)
     return live, dead
 
 
@@ -147,6 +148,7 @@ def may_start(run: Run, job: Job, siblings: Iterable[Run], now: float) -> bool:
     )
 
 
+@cache
 def work_left() -> Q:
     """A filter on jobs: something is left that a run has to do (or an error that a choice has to clear). Voids that
     are no part of a restart need neither: housekeeping sends them.

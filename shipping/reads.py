@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from shipping import liveness
 from shipping.models import Event, Job, Label, Orphan, Row, Run
@@ -139,14 +139,12 @@ class JobReads:
     def facts(self, job: Job, mark: int | None = None) -> Facts:
         """The facts that a choice is bound to, in a fixed number of quick queries.
 
-        With `mark`, the completed rows are counted up to that label: those bought later are taken off the
-        job's counters, which costs only as much as there are later ones.
+        With `mark`, the completed rows are counted up to that label: those bought later, which are found by their
+        labels, are taken off the job's counters.
         """
         newest = Label.objects.filter(job=job).order_by("-pk").values_list("pk", flat=True).first() or 0
         mark = newest if mark is None else mark
-        later = Row.objects.filter(job=job, status=RowStatus.completed, label__gt=mark) if newest > mark else None
-        later_rows = later.count() if later is not None else 0
-        later_cents = _cost_of_labels(later) if later is not None else 0
+        later_rows, later_cents = _rows_and_cents_since(job, mark) if newest > mark else (0, 0)
         return Facts(
             epoch=job.epoch,
             status=job.status,
@@ -165,6 +163,9 @@ def _found_by_debt(rows: RowQuerySet) -> RowQuerySet:
     return Row.objects.filter(pk__in=rows.order_by().values("pk")).order_by("number")
 
 
-def _cost_of_labels(rows: RowQuerySet) -> int:
-    """What the paid labels of these rows cost, in cents."""
-    return rows.filter(label__voided_at__isnull=True).aggregate(cost=Sum(F("label__cost_cents")))["cost"] or 0
+def _rows_and_cents_since(job: Job, mark: int) -> tuple[int, int]:
+    """How many completed rows have a newer label than the label `mark`, and what those that are paid cost, in cents."""
+    theirs = Label.objects.filter(job=job, pk__gt=mark, row__status=RowStatus.completed, row__label=F("pk"))
+    paid = Q(voided_at__isnull=True)
+    found = theirs.order_by().aggregate(rows=Count("pk"), cents=Sum("cost_cents", filter=paid))
+    return found["rows"], found["cents"] or 0

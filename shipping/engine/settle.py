@@ -14,12 +14,10 @@ from shipping.carriers.port import CarrierError, Purchase, Rejected, Unknown
 from shipping.engine.letters import Claim, Reply
 from shipping.engine.together import InFlight, complete_rows, count_on_run, record_labels, rows_in_flight
 from shipping.models import Job, Label, Row
+from shipping.models.clock import NEVER
 from shipping.rows import buy_again, move_row
 from shipping.runs import record
 from shipping.states import EventKind, JobStatus, RowStatus
-
-# A row that was set aside is asked about again only when a person says so; a file that there is not, never.
-NEVER = 1e18
 
 ANSWERED: dict[str, Any] = {"due": None, "run": None, "questions_failed": 0}
 

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from django.db import connection, models, transaction
 
+# Later than any moment: a row that was set aside is asked about again only when a person says so, and a file that there
+# is not is never fetched.
+NEVER = 1e18
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 

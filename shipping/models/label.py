@@ -5,6 +5,7 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 
+from shipping.models.clock import NEVER
 from shipping.models.job import Job
 from shipping.models.row import Row
 from shipping.models.search_key import SearchKey, reference_key, reversed_key
@@ -45,8 +46,8 @@ class LabelQuerySet(models.QuerySet["Label"]):
         return self.filter(printed_at__isnull=True)
 
     def file_missing(self) -> Self:
-        """Labels whose bytes we do not hold (a voided label's are not wanted any more)."""
-        return self.filter(file="", voided_at__isnull=True)
+        """Labels whose file is to be had and not here (a voided label's is not wanted any more)."""
+        return self.filter(file="", voided_at__isnull=True, fetch_after__lt=NEVER)
 
     def kept_files(self) -> Self:
         """Labels whose bytes the books say we hold, and still want."""
@@ -60,7 +61,8 @@ class Label(models.Model):
     `refund_at` is when the carrier said what `refund_state` tells.
     """
 
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="labels")
+    # Found by the index `label_by_job`.
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="labels", db_index=False)
     row = models.ForeignKey(Row, on_delete=models.PROTECT, related_name="labels")
     attempt = models.PositiveIntegerField()
     account = models.CharField(max_length=50)
@@ -109,7 +111,7 @@ class Label(models.Model):
             models.Index(
                 fields=["job", "fetch_after"],
                 name="label_file_missing",
-                condition=Q(file="", voided_at__isnull=True),
+                condition=Q(file="", voided_at__isnull=True, fetch_after__lt=NEVER),
             ),
             models.Index(
                 fields=["job", "refund_ask_after"],

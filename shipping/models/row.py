@@ -48,9 +48,13 @@ class Row(models.Model):
 
     `run` is the run that is preparing the row (pending) or waiting for its answer (in flight); null when nobody is.
     `due` and `ask_after` are times that decide (see `shipping.models.clock`).
+
+    A row is written three times before it is bought, and PostgreSQL then adds it to each index anew: so there is no
+    index of jobs, which their numbered rows are found by, none of runs but for the few rows that have one, and none of
+    labels, which know their row.
     """
 
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="rows")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="rows", db_index=False)
     number = models.PositiveIntegerField(help_text=_("From 1, as in the file."))
     status = models.CharField(max_length=12, choices=RowStatus.choices, default=RowStatus.pending)
     order_reference = models.CharField(max_length=100, blank=True)
@@ -65,10 +69,12 @@ class Row(models.Model):
     attempt = models.PositiveIntegerField(default=1)
     handle = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 (null is "not pinned", and UNIQUE)
     claims = models.PositiveIntegerField(default=0)
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     due = models.FloatField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
-    label = models.ForeignKey("Label", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    label = models.ForeignKey(
+        "Label", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     crashes = models.PositiveSmallIntegerField(
         default=0, help_text=_("Workers that died while they prepared or bought it, since one last lived to tell.")
     )
@@ -108,6 +114,7 @@ class Row(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["run"], name="row_of_run", condition=Q(run__isnull=False)),
             models.Index(fields=["job", "number"], name="row_pending", condition=Q(status=RowStatus.pending)),
             models.Index(fields=["job", "due"], name="row_owed", condition=Q(due__isnull=False)),
             models.Index(fields=["job", "number"], name="row_in_review", condition=Q(status=RowStatus.needs_review)),

@@ -9,9 +9,9 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from shipping import liveness
-from shipping.engine.settle import NEVER
 from shipping.liveness import Condition
 from shipping.models import Job, Row
+from shipping.models.clock import NEVER
 from shipping.pace import paused_for
 from shipping.services import JobService
 from shipping.states import JobStatus, RowStatus, Sweep

@@ -7,7 +7,6 @@ from django.contrib.auth.models import User
 from django.db.models import F, Model, QuerySet, Sum
 
 from recovery.orphan_plans import OrphanDecision
-from shipping.engine.settle import NEVER
 from shipping.models import (
     Comparison,
     Event,
@@ -21,6 +20,7 @@ from shipping.models import (
     Sender,
     Upload,
 )
+from shipping.models.clock import NEVER
 from shipping.states import EventKind
 from tests.support.ledger import TAKEN_BACK, compare_when_over
 

@@ -5,8 +5,8 @@ carrier's ledger can be compared afterwards.
 from shipping import labels
 from shipping.carriers.port import Purchase
 from shipping.carriers.registry import get_carrier
-from shipping.engine.settle import NEVER
 from shipping.models import Job, Label, Row
+from shipping.models.clock import NEVER
 from shipping.services import JobService
 from shipping.states import JobStatus
 from tests.factories import carrier_order, claim_row, complete_row, fail_row, make_dead_run, make_job, row_of, set_aside

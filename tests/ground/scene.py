@@ -84,9 +84,11 @@ class Scene:
         delay = {"on": "buy", "action": "delay", "when": "after", "seconds": seconds}
         self.sandbox.faults([delay] if seconds else [])
 
-    def call_worker(self, *alterations: Alteration, **extra: str) -> ChildProcess:
-        """Start a worker, with something altered in it."""
-        worker = ChildProcess(program(alterations, "worker"), {**self._extra, **extra}, log=self.log)
+    def call_worker(
+        self, *alterations: Alteration, kind: type[ChildProcess] = ChildProcess, **extra: str
+    ) -> ChildProcess:
+        """Start a worker, with something altered in it; `kind` says where."""
+        worker = kind(program(alterations, "worker"), {**self._extra, **extra}, log=self.log)
         worker.start()
         self._called += 1
         self.workers.append(worker)

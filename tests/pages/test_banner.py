@@ -1,5 +1,6 @@
 """The banner of interrupted jobs: on every page, kept up to date by asking quietly."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from shipping.models import Job
+from recovery import banner
+from shipping.models import Job, Run
 from shipping.services import JobService
 from shipping.states import JobStatus
 from tests.factories import make_interrupted_job, make_job, make_live_run
@@ -37,6 +40,31 @@ def test_every_page_names_the_newest_and_counts_the_others(browser: Client, addr
     page = browser.get(address)
     assert "2 jobs are interrupted and wait for a decision" in text(page)
     assert f'href="/recovery/{newest.pk}/">“Second”</a> and 1 more' in text(page)
+
+
+def test_it_counts_no_further_than_it_has_to_and_names_the_one_that_was_interrupted_last(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(banner, "MOST_COUNTED", 2)
+    first, second = (make_interrupted_job(2, name=name) for name in ("First", "Second"))
+    Run.objects.filter(job=first).update(beat_at=timezone.now())
+    Run.objects.filter(job=second).update(beat_at=timezone.now() - timedelta(hours=1))
+    page = browser.get("/")
+    assert "2 jobs are interrupted and wait" in text(page)
+    assert f'href="/recovery/{first.pk}/">“First”</a> and 1 more' in text(page)
+
+    third = make_interrupted_job(2, name="Third")
+    Run.objects.filter(job=third).update(beat_at=timezone.now() - timedelta(hours=2))
+    page = browser.get("/")
+    assert "More than 2 jobs are interrupted and wait for a decision" in text(page)
+    assert f'href="/recovery/{first.pk}/">“First”</a> and many more' in text(page)
+    assert '<span class="count" id="nav-interrupted">2+</span>' in text(page)
+    news = browser.get("/recovery/banner/", headers=HTMX)
+    assert '<span class="count" id="nav-interrupted" hx-swap-oob="true">2+</span>' in text(news)
+    desk = browser.get("/recovery/")
+    assert "More than 2 jobs are interrupted" in text(desk)
+    assert all(job.name in text(desk).split("<main")[1] for job in (first, second, third))
+    assert browser.get(_poll_address(desk), headers=HTMX).status_code == 204
 
 
 def test_it_looks_again_by_itself_and_gets_no_answer_while_nothing_has_changed(browser: Client) -> None:

@@ -14,9 +14,9 @@ from recovery.shown import sign_row
 from shipping.carriers.port import Purchase
 from shipping.carriers.registry import get_carrier
 from shipping.engine.housekeeping import Housekeeper
-from shipping.engine.settle import NEVER
 from shipping.engine.wire import Wire
 from shipping.models import Job
+from shipping.models.clock import NEVER
 from shipping.services import JobService
 from shipping.states import EventKind, JobStatus, RowStatus
 from tests.factories import carrier_order, claim_row, fail_row, make_interrupted_job, make_job, row_of, set_aside

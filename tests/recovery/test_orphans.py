@@ -21,10 +21,10 @@ from shipping.carriers.port import Purchase
 from shipping.carriers.registry import get_carrier
 from shipping.engine.housekeeping import Housekeeper
 from shipping.engine.loop import RunLoop
-from shipping.engine.settle import NEVER, settle_bought
+from shipping.engine.settle import settle_bought
 from shipping.engine.wire import Wire
 from shipping.models import Event, Job, Label, Orphan, Row
-from shipping.models.clock import book_now
+from shipping.models.clock import NEVER, book_now
 from shipping.refusals import FactsMoved
 from shipping.services import JobService, Refused
 from shipping.states import EventKind, JobStatus, OrphanOutcome, RowStatus, RunEnd, VoidRequest

@@ -7,8 +7,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from shipping.engine.settle import NEVER
 from shipping.models import Job, Row
+from shipping.models.clock import NEVER
 from shipping.services import JobService
 from shipping.states import JobStatus, VoidRequest
 from tests.factories import (
