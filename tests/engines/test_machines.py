@@ -26,8 +26,9 @@ def _machines() -> None:
 
 def start_on_three(scene: Scene) -> None:
     """Three machines, each with a worker and a run of the job; this one is the web server's."""
+    scene.kind_of_worker = ProcessElsewhere
     for _each in range(3):
-        scene.call_worker(kind=ProcessElsewhere)
+        scene.call_worker()
     wait_for(lambda: scene.log.exists() and scene.log.read_text().count("is ready") == 3, what="three workers")
     with override_settings(ROWS_PER_RUN=scene.rows // 3):
         scene.start(buying_takes=0.5)
@@ -72,7 +73,7 @@ def test_all_machines_are_switched_off_and_a_person_resumes_on_a_new_one(
         scene.assert_books_hold()
         scene.told()
         scene.resume()
-        scene.call_worker(kind=ProcessElsewhere)
+        scene.call_worker()
         scene.see_it_through(resumes=False)
         assert scene.ends_of_runs()[:3] == [RunEnd.died] * 3
 
@@ -86,7 +87,7 @@ def test_a_machine_that_was_frozen_for_a_lease_buys_nothing_more_of_what_others_
             worker.signal(signal.SIGSTOP)
         wait_for(scene.is_interrupted, what="the ends of all leases")
         scene.resume()
-        scene.call_worker(kind=ProcessElsewhere)
+        scene.call_worker()
         wait_for(lambda: live_run_ids(scene.job.pk), what="a run of another machine")
         for worker in scene.workers[:3]:
             worker.signal(signal.SIGCONT)

@@ -54,6 +54,8 @@ class Scene:
         self.rows = rows
         self.resumed = 0
         self.workers: list[ChildProcess] = []
+        # What the workers called from now on are; a test may put another kind.
+        self.kind_of_worker: type[ChildProcess] = ChildProcess
         self._called = 0
         self._extra = {**WAITS, **SETTINGS, "SANDBOX_URL": sandbox.url, **extra}
         self._lease = override_settings(LEASE_SECONDS=float(self._extra["LEASE_SECONDS"]))
@@ -84,11 +86,9 @@ class Scene:
         delay = {"on": "buy", "action": "delay", "when": "after", "seconds": seconds}
         self.sandbox.faults([delay] if seconds else [])
 
-    def call_worker(
-        self, *alterations: Alteration, kind: type[ChildProcess] = ChildProcess, **extra: str
-    ) -> ChildProcess:
-        """Start a worker, with something altered in it; `kind` says where."""
-        worker = kind(program(alterations, "worker"), {**self._extra, **extra}, log=self.log)
+    def call_worker(self, *alterations: Alteration, **extra: str) -> ChildProcess:
+        """Start a worker, with something altered in it."""
+        worker = self.kind_of_worker(program(alterations, "worker"), {**self._extra, **extra}, log=self.log)
         worker.start()
         self._called += 1
         self.workers.append(worker)
